@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# Third-party libraries, all from Debian 12's packages; scripts/install_packages names the packages.
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(Flatbuffers CONFIG QUIET)
+find_program(FLATC flatc REQUIRED)
+find_library(FLATBUFFERS_LIBRARY flatbuffers REQUIRED)
+if(SLIMPILOT_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(SLIMPILOT_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()
+
+# System headers: our warnings are not for them.
+add_library(third_party_hdf5 INTERFACE)
+target_include_directories(third_party_hdf5 SYSTEM INTERFACE ${HDF5_INCLUDE_DIRS})
+target_link_libraries(third_party_hdf5 INTERFACE ${HDF5_LIBRARIES})
+add_library(third_party_opencv INTERFACE)
+target_include_directories(third_party_opencv SYSTEM INTERFACE ${OpenCV_INCLUDE_DIRS})
+target_link_libraries(third_party_opencv INTERFACE ${OpenCV_LIBS})
+
+# flatbuffers_schema(TARGET file.fbs): headers generated from our own schema.
+function(flatbuffers_schema target schema)
+  get_filename_component(stem ${schema} NAME_WE)
+  set(folder ${CMAKE_BINARY_DIR}/generated)
+  set(header ${folder}/${stem}_generated.h)
+  add_custom_command(OUTPUT ${header}
+    COMMAND ${FLATC} --cpp --gen-object-api --scoped-enums -o ${folder} ${CMAKE_CURRENT_SOURCE_DIR}/${schema}
+    DEPENDS ${schema} VERBATIM)
+  add_library(${target}_headers INTERFACE ${header})
+  add_custom_target(${target}_generate DEPENDS ${header})
+  add_library(${target} INTERFACE)
+  add_dependencies(${target} ${target}_generate)
+  target_include_directories(${target} SYSTEM INTERFACE ${folder})
+  target_link_libraries(${target} INTERFACE ${FLATBUFFERS_LIBRARY})
+endfunction()

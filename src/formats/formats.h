@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model files: every format that slimpilot reads or writes, behind two functions. What a format cannot say is an Error,
+// never a silent loss.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "graph/graph.h"
+
+namespace slimpilot {
+
+/// x·scale + offset: what stands in for a Keras Lambda layer, whose Python bytecode is never run.
+struct ScaleOffset {
+  float scale = 1, offset = 0;
+};
+
+struct ReadOptions {
+  std::map<std::string, ScaleOffset> lambdas;  // by layer name
+};
+
+/// Reads `path` by its ending (.h5, .tflite). The graph is verified. Throws Error for anything that is not a model
+/// slimpilot understands, naming the file and the layer.
+Graph read_model(const std::filesystem::path& path, const ReadOptions& options = {});
+
+/// Writes `path` by its ending (.tflite), through a temporary file; returns the file's bytes. Throws Error when the
+/// format has no way to say what the graph says.
+size_t write_model(const Graph& graph, const std::filesystem::path& path);
+
+/// A Sequential model of Keras 1.2 or 2. libhdf5 runs in a child process under memory and time limits.
+Graph read_keras_h5(const std::filesystem::path& path, const ReadOptions& options);
+
+/// TensorFlow Lite: float32, float16 and int8 weights, int8 and int16 activations.
+Graph read_tflite(const std::filesystem::path& path);
+
+/// The bytes of a .tflite file, with a metadata buffer `slimpilot` that holds what the format has no place for.
+std::string to_tflite(const Graph& graph);
+
+}  // namespace slimpilot
