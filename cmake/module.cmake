@@ -5,6 +5,9 @@
 # Instruction-set flags follow from the file name alone; nothing else in the build knows about them.
 set(isa_flags_avx2 -mavx2 -mfma -mf16c)
 set(isa_flags_avx512 ${isa_flags_avx2} -mavx512f -mavx512bw -mavx512vl -mavx512dq)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # GCC 12 warns about its own header (GCC bug 105593)
+  list(APPEND isa_flags_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
+endif()
 set(isa_flags_avx512vnni ${isa_flags_avx512} -mavx512vnni)
 
 function(select_isa_sources output)
@@ -14,7 +17,7 @@ function(select_isa_sources output)
       if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
         continue()
       endif()
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${isa_flags_${CMAKE_MATCH_1}};-O3")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${isa_flags_${CMAKE_MATCH_1}};-O3;-fno-exceptions;-fno-trapping-math")
     endif()
     list(APPEND kept ${source})
   endforeach()

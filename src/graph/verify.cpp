@@ -103,7 +103,7 @@ void verify(const Graph& graph) {
   }
   int64_t results = 0;
   for (const ValueId id : graph.outputs) {
-    if (!known(id) || !ready.contains(id)) throw Error("an output of the network is never computed");
+    if (!known(id) || !ready.contains(id) || graph.value(id).is_constant()) throw Error("an output of the network is never computed");
     results += element_count(graph.value(id).shape);
   }
   if (!graph.meaning.empty() && static_cast<int64_t>(graph.meaning.size()) != results)

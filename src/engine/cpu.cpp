@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU detection. Nothing else in the engine asks the CPU anything.
+#include "engine/cpu.h"
+
+#include <cstdlib>
+#include <string>
+
+#include "base/error.h"
+
+namespace slimpilot {
+namespace {
+
+constexpr std::string_view kNames[] = {"reference", "avx2", "avx512", "avx512vnni"};
+
+bool supports(Isa isa) {
+#if defined(__x86_64__)
+  switch (isa) {
+    case Isa::reference: return true;
+    case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case Isa::avx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512dq");
+    case Isa::avx512vnni: return __builtin_cpu_supports("avx512vnni");
+  }
+#endif
+  return isa == Isa::reference;
+}
+
+}  // namespace
+
+std::string_view isa_name(Isa isa) { return kNames[static_cast<size_t>(isa)]; }
+
+std::vector<Isa> supported_isas() {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512, Isa::avx512vnni}) {
+    if (!supports(isa)) break;
+    isas.push_back(isa);
+  }
+  return isas;
+}
+
+Isa selected_isa() {
+  const std::vector<Isa> supported = supported_isas();
+  const char* wanted = std::getenv("SLIMPILOT_ISA");
+  if (wanted == nullptr || *wanted == '\0') return supported.back();
+  std::string known;
+  for (const Isa isa : supported) {
+    if (isa_name(isa) == wanted) return isa;
+    known += (known.empty() ? "" : ", ") + std::string(isa_name(isa));
+  }
+  throw Error("SLIMPILOT_ISA=" + std::string(wanted) + " is not an instruction set that this CPU runs; use one of: " + known);
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The generic conv2d kernels with AVX-512 registers; integers wait for VNNI.
+#include "engine/kernels/conv2d/conv2d_generic.h"
+#include "engine/kernels/simd_avx512.h"
+
+namespace slimpilot::avx512 {
+
+const Conv2dKernels conv2d = {
+    .f32 = {conv2d_layout<FloatAvx512>, conv2d_real<FloatAvx512>},
+    .f16 = {conv2d_layout<HalfAvx512>, conv2d_real<HalfAvx512>},
+};
+
+}  // namespace slimpilot::avx512

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolution for any register wrapper V (simd_*.h). Because images are NHWC, the cells of one window row are consecutive in
+// memory, so a window is kernel_h runs of kernel_w·C numbers, and no im2col is needed. A tile of P pixels × N vectors of
+// outputs stays in registers while the window runs by; the same loop serves f32, f16 weights, int8 and int16.
+#pragma once
+
+#include "engine/kernels/conv2d/conv2d.h"
+#include "engine/kernels/packed_input.h"
+#include "engine/kernels/packed_result.h"
+
+namespace slimpilot {
+namespace {
+
+/// An image with its padding; planes (see ReadS16) follow each other.
+template <class V>
+struct PaddedImage {
+  const typename V::In* data;
+  ptrdiff_t pitch;   // numbers per row
+  ptrdiff_t plane;   // numbers per plane
+};
+
+template <class V, int P, int N>
+inline __attribute__((always_inline)) void accumulate_window(const typename V::In* const (&x)[P], ptrdiff_t pitch, int rows,
+                                                             int row_length, const typename V::Weight* w,
+                                                             typename V::Vector (&sum)[P][N]) {
+  for (int row = 0; row < rows; ++row) {
+    const ptrdiff_t start = row * pitch;
+    for (ptrdiff_t k = start; k < start + row_length; k += V::kGroup, w += N * V::kLanes * V::kGroup) {
+      typename V::Vector weights[N];
+      for (int n = 0; n < N; ++n) weights[n] = V::load_weights(w + n * V::kLanes * V::kGroup);
+      for (int p = 0; p < P; ++p) {
+        const typename V::Vector input = V::broadcast(x[p] + k);
+        for (int n = 0; n < N; ++n) sum[p][n] = V::multiply_add(sum[p][n], input, weights[n]);
+      }
+    }
+  }
+}
+
+/// One block of outputs: `first`… of the channels, N vectors.
+template <class V>
+struct OutputBlock {
+  int first;
+  const typename V::Weight* weights;
+  const typename V::Sum* start;
+  ptrdiff_t start_stride;  // from one plane's start values to the next's
+};
+
+template <class V, int Planes, int P, int N, class Result>
+void conv2d_tile(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputBlock<V>& block, int pixel, const Result& result) {
+  const typename V::In* x[Planes * P];
+  typename V::Vector sum[Planes * P][N];
+  int oy = pixel / a.out_w, ox = pixel % a.out_w;
+  for (int p = 0; p < P; ++p) {
+    x[p] = image.data + oy * a.stride_h * image.pitch + static_cast<ptrdiff_t>(ox) * a.stride_w * a.in_c;
+    if (Planes == 2) x[(Planes - 1) * P + p] = x[p] + image.plane;
+    if (++ox == a.out_w) ox = 0, ++oy;
+  }
+  for (int p = 0; p < Planes * P; ++p)
+    for (int n = 0; n < N; ++n) sum[p][n] = V::load_sum(block.start + (p / P) * block.start_stride + block.first + n * V::kLanes);
+  accumulate_window<V, Planes * P, N>(x, image.pitch, a.kernel_h, a.kernel_w * a.in_c, block.weights, sum);
+  result(sum, pixel, block.first);
+}
+
+/// All pixels in tiles of P, then of P/2, then one by one; a last tile reaches back over pixels that are already done.
+template <class V, int Planes, int P, int N, class Result>
+void conv2d_block(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputBlock<V>& block, const Result& result) {
+  const int pixels = a.out_h * a.out_w;
+  int pixel = 0;
+  for (; pixel + P <= pixels; pixel += P) conv2d_tile<V, Planes, P, N>(a, image, block, pixel, result);
+  constexpr int kHalf = P / 2;
+  for (; pixel + kHalf / 2 < pixels && pixels >= kHalf; pixel += kHalf)
+    conv2d_tile<V, Planes, kHalf, N>(a, image, block, pixel + kHalf <= pixels ? pixel : pixels - kHalf, result);
+  for (; pixel < pixels; ++pixel) conv2d_tile<V, Planes, 1, N>(a, image, block, pixel, result);
+}
+
+template <class V, int Planes, class Result>
+void conv2d_blocks(const Conv2dArgs& a, const PaddedImage<V>& image, OutputBlock<V> block, const Result& result) {
+  const ptrdiff_t groups = (a.kernel_w * a.in_c + V::kGroup - 1) / V::kGroup;
+  while (block.first < a.out_c) {
+    const int left = (a.out_c - block.first + V::kLanes - 1) / V::kLanes;
+    const int vectors = left < V::kMaxConvVectors ? left : V::kMaxConvVectors;
+    switch (vectors) {
+      case 1: conv2d_block<V, Planes, V::kTilePixels[1] / Planes, 1>(a, image, block, result); break;
+      case 2: conv2d_block<V, Planes, V::kTilePixels[2] / Planes, 2>(a, image, block, result); break;
+      case 3: conv2d_block<V, Planes, V::kTilePixels[3] / Planes, 3>(a, image, block, result); break;
+      case 4:
+        if constexpr (V::kMaxConvVectors >= 4)
+          conv2d_block<V, Planes, V::kTilePixels[V::kMaxConvVectors] / Planes, 4>(a, image, block, result);
+        break;
+    }
+    block.first += vectors * V::kLanes;
+    block.weights += a.kernel_h * groups * vectors * V::kLanes * V::kGroup;
+  }
+}
+
+/// Copies the image through `read` into scratch, with its padding; `end` is the first free place behind it.
+template <class V, class Read>
+PaddedImage<V> padded_image(const Conv2dArgs& a, const Read& read, void* scratch, void*& end) {
+  auto* target = static_cast<typename V::In*>(aligned(scratch));
+  const int row = a.in_w * a.in_c, before = a.pad_left * a.in_c, after = a.pad_right * a.in_c;
+  const ptrdiff_t pitch = row + before + after;
+  const PaddedImage<V> image{target, pitch, pitch * (a.in_h + a.pad_top + a.pad_bottom)};
+  for (int plane = 0; plane < Read::kPlanes; ++plane) {
+    const auto padding = read.padding(plane);
+    const auto pad = [&](ptrdiff_t count) {
+      for (ptrdiff_t i = 0; i < count; ++i) target[i] = padding;
+      target += count;
+    };
+    pad(a.pad_top * pitch);
+    for (int y = 0; y < a.in_h; ++y) {
+      pad(before);
+      read(plane, static_cast<ptrdiff_t>(y) * row, row, target);
+      target += row;
+      pad(after);
+    }
+    pad(a.pad_bottom * pitch);
+  }
+  end = aligned(target + V::kGroup);  // the last group of the last window may reach over the end
+  return image;
+}
+
+template <class V>
+struct ReadReal {
+  static constexpr int kPlanes = 1;
+  const float* input;
+  float padding(int) const { return 0; }
+  void operator()(int, ptrdiff_t first, int count, float* target) const {
+    __builtin_memcpy(target, input + first, static_cast<size_t>(count) * sizeof(float));
+  }
+};
+
+/// Real sums: reads the image where it is unless it needs padding.
+template <class V>
+void conv2d_real(const Conv2dArgs& a, const Io& io) noexcept {
+  const auto* input = static_cast<const float*>(io.input[0]);
+  PaddedImage<V> image{input, static_cast<ptrdiff_t>(a.in_w) * a.in_c, 0};
+  void* end;
+  if (a.pad_top | a.pad_bottom | a.pad_left | a.pad_right) image = padded_image<V>(a, ReadReal<V>{input}, io.scratch, end);
+  const OutputBlock<V> block{0, static_cast<const typename V::Weight*>(a.weights), a.real.bias, 0};
+  conv2d_blocks<V, 1>(a, image, block, StoreReal<V>{static_cast<float*>(io.output), a.out_c, a.real});
+}
+
+/// Integer sums.
+template <class V, class Read, class Result>
+void conv2d_integer(const Conv2dArgs& a, const Io& io, const Read& read, const Result& result) {
+  void* end;
+  const PaddedImage<V> image = padded_image<V>(a, read, io.scratch, end);
+  auto* start = static_cast<int32_t*>(end);
+  fill_starts<V>(read, a.integer, a.out_c, start);
+  const OutputBlock<V> block{0, static_cast<const int8_t*>(a.weights), start, a.out_c};
+  conv2d_blocks<V, Read::kPlanes>(a, image, block, result);
+}
+
+template <class V>
+void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
+  const ReadS8<V> read{static_cast<const int8_t*>(io.input[0]), a.integer.input_zero_point};
+  conv2d_integer<V>(a, io, read, StoreS8<V>{static_cast<int8_t*>(io.output), a.out_c, a.integer});
+}
+
+template <class V>
+void conv2d_s16(const Conv2dArgs& a, const Io& io) noexcept {
+  conv2d_integer<V>(a, io, ReadS16<V>{static_cast<const int16_t*>(io.input[0])},
+                    StoreS16<V>{static_cast<int16_t*>(io.output), a.out_c, a.integer});
+}
+
+template <class V>
+void conv2d_hybrid(const Conv2dArgs& a, const Io& io) noexcept {
+  const ReadHybrid<V> read(static_cast<const float*>(io.input[0]), static_cast<ptrdiff_t>(a.in_h) * a.in_w * a.in_c);
+  conv2d_integer<V>(a, io, read, StoreHybrid<V>{static_cast<float*>(io.output), a.out_c, read.scale.scale, a.real});
+}
+
+template <class V>
+constexpr PackedLayout conv2d_layout{V::kLanes, V::kLanes * V::kMaxConvVectors, V::kGroup};
+
+}  // namespace
+}  // namespace slimpilot

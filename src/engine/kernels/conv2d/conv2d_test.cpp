@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every conv2d kernel of every instruction set against the reference: awkward sizes, misaligned buffers, extreme values.
+#include "engine/kernels/packed_kernel_test.h"
+
+namespace slimpilot {
+namespace {
+
+struct Geometry {
+  int h, w, c, out_c, kernel, stride;
+  Padding padding;
+};
+
+Conv2dArgs conv_args(const Geometry& g) {
+  const PaddedExtent y = padded_extent(g.h, g.kernel, g.stride, g.padding), x = padded_extent(g.w, g.kernel, g.stride, g.padding);
+  Conv2dArgs a{};
+  a.in_h = g.h, a.in_w = g.w, a.in_c = g.c, a.out_h = y.output, a.out_w = x.output, a.out_c = g.out_c;
+  a.kernel_h = a.kernel_w = g.kernel, a.stride_h = a.stride_w = g.stride;
+  a.pad_top = y.before, a.pad_bottom = y.after, a.pad_left = x.before, a.pad_right = x.after;
+  return a;
+}
+
+void compare_all(const Geometry& g, bool extreme, int misalignment) {
+  const Conv2dArgs args = conv_args(g);
+  for (const Variant variant : kVariants) {
+    const PackedCase c{variant, g.h * g.w * g.c, args.out_h * args.out_w * g.out_c, {g.out_c, g.kernel, g.kernel * g.c}, extreme,
+                       misalignment};
+    const PackedData data(c, 7);
+    const auto expected = data.run(variant_of(reference::conv2d, variant), args, conv2d_scratch_bytes(args));
+    for (const Isa isa : supported_isas()) {
+      SCOPED_TRACE(std::string(isa_name(isa)) + " variant " + std::to_string(static_cast<int>(variant)) + " " + std::to_string(g.h) +
+                   "x" + std::to_string(g.w) + "x" + std::to_string(g.c) + " to " + std::to_string(g.out_c) + " kernel " +
+                   std::to_string(g.kernel) + " stride " + std::to_string(g.stride));
+      const auto actual = data.run(variant_of(kernels(isa).conv2d, variant), args, conv2d_scratch_bytes(args));
+      expect_same(variant, expected, actual, g.kernel * g.kernel * g.c);
+    }
+  }
+}
+
+TEST(Conv2d, EveryIsaEqualsTheReferenceAtAwkwardSizes) {
+  for (const int out_c : {1, 7, 8, 16, 24, 36, 48, 64, 65})
+    for (const int c : {1, 3, 4, 5}) {
+      compare_all({9, 11, c, out_c, 3, 1, Padding::same}, false, 0);
+      compare_all({9, 12, c, out_c, 5, 2, Padding::valid}, false, 4);
+    }
+  compare_all({1, 1, 1, 1, 1, 1, Padding::valid}, false, 0);
+  compare_all({5, 5, 3, 17, 5, 1, Padding::valid}, false, 8);
+  compare_all({8, 30, 24, 36, 5, 2, Padding::same}, false, 0);
+}
+
+TEST(Conv2d, EveryIsaEqualsTheReferenceAtExtremeValues) {
+  compare_all({7, 9, 64, 20, 3, 1, Padding::same}, true, 0);
+  compare_all({9, 9, 3, 33, 5, 2, Padding::valid}, true, 0);
+}
+
+}  // namespace
+}  // namespace slimpilot

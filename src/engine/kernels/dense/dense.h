@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dense (fully connected) layers, y = W·x + b, with the variants of conv2d.h. At batch 1 they are bound by reading weights,
+// so the fast kernels keep weights input-major and do not read those of inputs that are zero (after ReLU, many).
+#pragma once
+
+#include "engine/kernels/kernel_args.h"
+
+namespace slimpilot {
+
+struct DenseKernels {
+  PackedKernel<DenseArgs> f32, f16, s8, s16, hybrid;
+};
+
+/// Bytes of scratch that suffice for every kernel: the inputs in the kernel's own type, the list of non-zero ones, starts.
+inline constexpr size_t dense_scratch_bytes(const DenseArgs& a) {
+  return static_cast<size_t>(a.inputs) * 8 + 512 + (static_cast<size_t>(a.outputs) + kChannelPadding) * 8;
+}
+
+namespace reference {
+extern const DenseKernels dense;
+}
+namespace avx2 {
+extern const DenseKernels dense;
+}
+namespace avx512 {
+extern const DenseKernels dense;  // f32 and f16 only
+}
+namespace avx512vnni {
+extern const DenseKernels dense;  // s8, s16 and hybrid only
+}
+
+}  // namespace slimpilot

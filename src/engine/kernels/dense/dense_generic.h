@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dense layers for any register wrapper V (simd_*.h). A block of outputs stays in registers while the inputs run by; inputs
+// (groups of inputs) that are zero are listed once and their weights never read, which changes no result.
+#pragma once
+
+#include "engine/kernels/dense/dense.h"
+#include "engine/kernels/packed_input.h"
+#include "engine/kernels/packed_result.h"
+
+namespace slimpilot {
+namespace {
+
+/// The groups of one row that are not all zero. Planes (see ReadS16) are listed together.
+template <class V>
+struct ActiveInputs {
+  const typename V::In* data;
+  ptrdiff_t plane;
+  const int32_t* group;
+  int count;
+};
+
+/// `list` needs room for one index per group.
+template <class V, int Planes>
+ActiveInputs<V> active_inputs(const typename V::In* data, ptrdiff_t plane, int groups, int32_t* list) {
+  int count = 0;
+  for (int g = 0; g < groups; ++g) {
+    bool active = false;
+    for (int p = 0; p < Planes; ++p)
+      for (int i = 0; i < V::kGroup; ++i) active |= data[p * plane + g * V::kGroup + i] != 0;
+    list[count] = g;
+    count += active;
+  }
+  return {data, plane, list, count};
+}
+
+template <class V, int Planes, int N, class Result>
+void dense_block(const ActiveInputs<V>& x, const typename V::Weight* w, const typename V::Sum* start, ptrdiff_t start_stride,
+                 int row, int first, const Result& result) {
+  constexpr ptrdiff_t kStep = N * V::kLanes * V::kGroup;
+  typename V::Vector sum[Planes][N];
+  for (int p = 0; p < Planes; ++p)
+    for (int n = 0; n < N; ++n) sum[p][n] = V::load_sum(start + p * start_stride + first + n * V::kLanes);
+  for (int i = 0; i < x.count; ++i) {
+    const ptrdiff_t group = x.group[i];
+    const typename V::Weight* weights = w + group * kStep;
+    typename V::Vector input[Planes];
+    for (int p = 0; p < Planes; ++p) input[p] = V::broadcast(x.data + p * x.plane + group * V::kGroup);
+    for (int n = 0; n < N; ++n) {
+      const typename V::Vector weight = V::load_weights(weights + n * V::kLanes * V::kGroup);
+      for (int p = 0; p < Planes; ++p) sum[p][n] = V::multiply_add(sum[p][n], input[p], weight);
+    }
+  }
+  result(sum, row, first);
+}
+
+template <class V, int Planes, class Result>
+void dense_blocks(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, int row, const Result& result) {
+  const ptrdiff_t groups = (a.inputs + V::kGroup - 1) / V::kGroup;
+  const auto* w = static_cast<const typename V::Weight*>(a.weights);
+  for (int first = 0; first < a.outputs;) {
+    const int left = (a.outputs - first + V::kLanes - 1) / V::kLanes;
+    const int vectors = left < V::kMaxDenseVectors ? left : V::kMaxDenseVectors;
+    switch (vectors) {
+      case 1: dense_block<V, Planes, 1>(x, w, start, a.outputs, row, first, result); break;
+      case 2: dense_block<V, Planes, 2>(x, w, start, a.outputs, row, first, result); break;
+      case 3: dense_block<V, Planes, 3>(x, w, start, a.outputs, row, first, result); break;
+      case 4: dense_block<V, Planes, 4>(x, w, start, a.outputs, row, first, result); break;
+      case 5: dense_block<V, Planes, 5>(x, w, start, a.outputs, row, first, result); break;
+      case 6: dense_block<V, Planes, 6>(x, w, start, a.outputs, row, first, result); break;
+      case 7: dense_block<V, Planes, 7>(x, w, start, a.outputs, row, first, result); break;
+      case 8: dense_block<V, Planes, 8>(x, w, start, a.outputs, row, first, result); break;
+    }
+    first += vectors * V::kLanes;
+    w += groups * vectors * V::kLanes * V::kGroup;
+  }
+}
+
+template <class V>
+void dense_real(const DenseArgs& a, const Io& io) noexcept {
+  auto* list = static_cast<int32_t*>(io.scratch);
+  const StoreReal<V> result{static_cast<float*>(io.output), a.outputs, a.real};
+  for (int row = 0; row < a.rows; ++row) {
+    const auto* input = static_cast<const float*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs;
+    dense_blocks<V, 1>(a, active_inputs<V, 1>(input, 0, a.inputs, list), a.real.bias, row, result);
+  }
+}
+
+/// Integer sums of one row. Scratch: converted inputs (planes, each rounded up to whole groups), list, start values.
+template <class V, class Read, class Result>
+void dense_integer(const DenseArgs& a, int row, const Read& read, void* scratch, const Result& result) {
+  const int groups = (a.inputs + V::kGroup - 1) / V::kGroup;
+  const ptrdiff_t plane = static_cast<ptrdiff_t>(groups) * V::kGroup;
+  auto* inputs = static_cast<typename V::In*>(aligned(scratch));
+  for (int p = 0; p < Read::kPlanes; ++p) {
+    read(p, 0, a.inputs, inputs + p * plane);
+    for (ptrdiff_t i = a.inputs; i < plane; ++i) inputs[p * plane + i] = 0;
+  }
+  auto* list = static_cast<int32_t*>(aligned(inputs + Read::kPlanes * plane));
+  auto* start = static_cast<int32_t*>(aligned(list + groups));
+  fill_starts<V>(read, a.integer, a.outputs, start);
+  dense_blocks<V, Read::kPlanes>(a, active_inputs<V, Read::kPlanes>(inputs, plane, groups, list), start, row, result);
+}
+
+template <class V>
+void dense_s8(const DenseArgs& a, const Io& io) noexcept {
+  const StoreS8<V> result{static_cast<int8_t*>(io.output), a.outputs, a.integer};
+  for (int row = 0; row < a.rows; ++row) {
+    const ReadS8<V> read{static_cast<const int8_t*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs,
+                         a.integer.input_zero_point};
+    dense_integer<V>(a, row, read, io.scratch, result);
+  }
+}
+
+template <class V>
+void dense_s16(const DenseArgs& a, const Io& io) noexcept {
+  const StoreS16<V> result{static_cast<int16_t*>(io.output), a.outputs, a.integer};
+  for (int row = 0; row < a.rows; ++row)
+    dense_integer<V>(a, row, ReadS16<V>{static_cast<const int16_t*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs},
+                     io.scratch, result);
+}
+
+template <class V>
+void dense_hybrid(const DenseArgs& a, const Io& io) noexcept {
+  for (int row = 0; row < a.rows; ++row) {
+    const ReadHybrid<V> read(static_cast<const float*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs, a.inputs);
+    const StoreHybrid<V> result{static_cast<float*>(io.output), a.outputs, read.scale.scale, a.real};
+    dense_integer<V>(a, row, read, io.scratch, result);
+  }
+}
+
+template <class V>
+constexpr PackedLayout dense_layout{V::kLanes, V::kLanes * V::kMaxDenseVectors, V::kGroup};
+
+}  // namespace
+}  // namespace slimpilot

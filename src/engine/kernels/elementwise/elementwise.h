@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions of single elements, sums and products of two tensors, per-channel scaling, and copies with edges.
+#pragma once
+
+#include "engine/kernels/kernel_args.h"
+
+namespace slimpilot {
+
+/// One input, one output, `count` elements.
+struct UnaryArgs {
+  int64_t count;
+};
+
+/// int8 → int8 by table: table[channel][x + 128], element i being of channel i % channels.
+struct LookupArgs {
+  int64_t count;
+  int channels;
+  const int8_t* table;
+};
+
+/// int16 sigmoid and tanh of TensorFlow Lite: x·multiplier >> shift is the input in units of 1/12288.
+struct Curve16Args {
+  int64_t count;
+  int32_t multiplier, shift;
+};
+
+/// int16 → int16: limit(rescale(x, multiplier, shift), low, high), for clamping activations.
+struct Clamp16Args {
+  int64_t count;
+  int32_t multiplier, shift, low, high;
+};
+
+/// y = a ∘ b; b holds `count` elements or, if b_is_scalar, one. Integer sums scale both inputs by (multiplier, shift) after
+/// a left shift, integer products only the result (see docs/int8.md).
+struct BinaryArgs {
+  int64_t count;
+  bool b_is_scalar;
+  int32_t a_zero_point, b_zero_point, output_zero_point;
+  int32_t a_multiplier, a_shift, b_multiplier, b_shift, output_multiplier, output_shift;
+  int32_t left_shift, low, high;
+};
+
+/// x·scale[c] + offset[c], c = i % channels.
+struct ScaleArgs {
+  int64_t count;
+  int channels;
+  const float* scale;
+  const float* offset;
+};
+
+/// Convolution of each channel by itself; weights [kernel_h][kernel_w][C].
+struct DepthwiseArgs {
+  int in_h, in_w, channels, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
+  const void* weights;
+  RealResult real;
+  IntegerResult integer;
+};
+
+/// Copies an image of rows of bytes into another, cropping (negative edges) or filling edges with `fill`.
+struct EdgesArgs {
+  int in_h, in_w, out_h, out_w;
+  int top, left;  // where the input's first pixel lands in the output
+  int pixel_bytes;
+  int element_bytes;
+  int32_t fill;
+};
+
+struct ElementwiseKernels {
+  KernelFunction<UnaryArgs> relu, relu6, relu_n1_to_1, relu_0_to_1, elu, tanh, sigmoid, hard_sigmoid;  // f32
+  KernelFunction<LookupArgs> lookup_s8;
+  KernelFunction<Curve16Args> tanh_s16, sigmoid_s16;
+  KernelFunction<Clamp16Args> clamp_s16;
+  KernelFunction<BinaryArgs> add_f32, add_s8, add_s16, multiply_f32, multiply_s8, multiply_s16;
+  KernelFunction<ScaleArgs> scale_f32;
+  KernelFunction<DepthwiseArgs> depthwise_f32, depthwise_s8, depthwise_s16;
+  KernelFunction<EdgesArgs> edges;
+};
+
+namespace reference {
+extern const ElementwiseKernels elementwise;
+/// The real function behind an activation, for kernels and tables.
+float relu(float x);
+float relu6(float x);
+float relu_n1_to_1(float x);
+float relu_0_to_1(float x);
+float elu(float x);
+float tanh(float x);
+float sigmoid(float x);
+float hard_sigmoid(float x);
+}  // namespace reference
+
+}  // namespace slimpilot

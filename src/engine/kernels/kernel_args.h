@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What kernels get. Plain data only: files compiled for one instruction set include this and nothing from the standard
+// library, so that no inline function built with AVX-512 flags can end up in baseline code.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace slimpilot {
+
+/// The buffers of one step. Every buffer is 64-byte aligned and may be read up to 64 bytes past its end.
+struct Io {
+  const void* input[2];
+  void* output;
+  void* scratch;
+};
+
+/// How a kernel wants weights [O][rows][K] laid out: outputs in blocks of at most `max_block`, the last one rounded up to
+/// `lanes`; in a block, per row and per `group` of consecutive k, the group of each output: [block][row][K/group][O][group].
+/// Missing outputs and k are zero. With lanes = max_block = group = 1 this is the plain array.
+struct PackedLayout {
+  int lanes, max_block, group;
+};
+
+/// Arrays of per-output parameters are padded to this multiple, so that vectors may be read whole.
+inline constexpr int kChannelPadding = 64;
+
+/// Result in real numbers: (sum + bias), limited to [low, high]. In hybrid kernels (int8 weights, inputs quantized on the
+/// fly) the integer sum is first multiplied by input scale · weight_scale[o].
+struct RealResult {
+  const float* bias;
+  const float* weight_scale;
+  float low, high;
+};
+
+/// Result in integers as docs/int8.md defines it: limit(rescale(sum + bias, multiplier, shift) + output_zero_point).
+/// `weight_sum[o]` is the sum of the output's weights, for kernels whose inputs carry an offset. int16 activations have
+/// a 64-bit bias and multipliers of 16 bits.
+struct IntegerResult {
+  const int32_t* bias;
+  const int64_t* bias64;
+  const int32_t* multiplier;
+  const int32_t* shift;
+  const int32_t* weight_sum;
+  int32_t input_zero_point, output_zero_point;
+  int32_t low, high;
+};
+
+/// weights: [O][kernel_h][kernel_w · C]. A `pad` is what `same` adds before and after; zero for `valid`.
+struct Conv2dArgs {
+  int in_h, in_w, in_c, out_h, out_w, out_c;
+  int kernel_h, kernel_w, stride_h, stride_w;
+  int pad_top, pad_bottom, pad_left, pad_right;
+  const void* weights;
+  RealResult real;
+  IntegerResult integer;
+};
+
+/// y[row] = W·x[row]; weights: [O][1][inputs].
+struct DenseArgs {
+  int rows, inputs, outputs;
+  const void* weights;
+  RealResult real;
+  IntegerResult integer;
+};
+
+template <class Args>
+using KernelFunction = void (*)(const Args&, const Io&) noexcept;
+
+/// A kernel that multiplies with packed weights.
+template <class Args>
+struct PackedKernel {
+  PackedLayout layout;
+  KernelFunction<Args> run;
+};
+
+}  // namespace slimpilot

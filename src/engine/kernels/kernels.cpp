@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables: each instruction set starts as the one before it and names only what it does better.
+#include "engine/kernels/kernels.h"
+
+#include <array>
+
+namespace slimpilot {
+namespace {
+
+using Tables = std::array<KernelTable, 4>;
+
+Tables make_tables() {
+  const KernelTable plain{reference::conv2d, reference::dense,    reference::pool, reference::elementwise,
+                          reference::quantize, reference::resize_row};
+  Tables tables{plain, plain, plain, plain};
+#if defined(__x86_64__)
+  KernelTable table = plain;
+  const auto take_quantize = [&](const QuantizeKernels& better) {
+    table.quantize.f32_to_s8 = better.f32_to_s8;
+    table.quantize.f32_to_s16 = better.f32_to_s16;
+    table.quantize.s8_to_f32 = better.s8_to_f32;
+    table.quantize.s16_to_f32 = better.s16_to_f32;
+  };
+  table.conv2d = avx2::conv2d;
+  table.dense = avx2::dense;
+  take_quantize(avx2::quantize);
+  table.resize_row = avx2::resize_row;
+  tables[static_cast<size_t>(Isa::avx2)] = table;
+
+  table.conv2d.f32 = avx512::conv2d.f32;
+  table.conv2d.f16 = avx512::conv2d.f16;
+  table.dense.f32 = avx512::dense.f32;
+  table.dense.f16 = avx512::dense.f16;
+  take_quantize(avx512::quantize);
+  table.resize_row = avx512::resize_row;
+  tables[static_cast<size_t>(Isa::avx512)] = table;
+
+  table.conv2d.s8 = avx512vnni::conv2d.s8;
+  table.conv2d.s16 = avx512vnni::conv2d.s16;
+  table.conv2d.hybrid = avx512vnni::conv2d.hybrid;
+  table.dense.s8 = avx512vnni::dense.s8;
+  table.dense.s16 = avx512vnni::dense.s16;
+  table.dense.hybrid = avx512vnni::dense.hybrid;
+  tables[static_cast<size_t>(Isa::avx512vnni)] = table;
+#endif
+  return tables;
+}
+
+}  // namespace
+
+const KernelTable& kernels(Isa isa) {
+  static const Tables tables = make_tables();
+  return tables[static_cast<size_t>(isa)];
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// All dispatch: one table of kernels per instruction set. Plans take function pointers from here once; nothing else chooses.
+#pragma once
+
+#include "engine/cpu.h"
+#include "engine/kernels/conv2d/conv2d.h"
+#include "engine/kernels/dense/dense.h"
+#include "engine/kernels/elementwise/elementwise.h"
+#include "engine/kernels/pool/pool.h"
+#include "engine/kernels/preprocess/resize.h"
+#include "engine/kernels/quantize/quantize.h"
+
+namespace slimpilot {
+
+struct KernelTable {
+  Conv2dKernels conv2d;
+  DenseKernels dense;
+  PoolKernels pool;
+  ElementwiseKernels elementwise;
+  QuantizeKernels quantize;
+  KernelFunction<ResizeRowArgs> resize_row;
+};
+
+/// The kernels of a supported instruction set.
+const KernelTable& kernels(Isa isa);
+
+}  // namespace slimpilot

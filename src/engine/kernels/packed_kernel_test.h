@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of conv2d and dense share: random and extreme data for all five variants, and running a kernel of any
+// instruction set on them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "base/random.h"
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/packing.h"
+#include "engine/memory.h"
+#include "engine/quantized_scale.h"
+#include "graph/edit.h"
+
+namespace slimpilot {
+
+enum class Variant { f32, f16, s8, s16, hybrid };
+inline constexpr Variant kVariants[] = {Variant::f32, Variant::f16, Variant::s8, Variant::s16, Variant::hybrid};
+
+/// `extreme`: integers only at the ends of their types, weights of −128, end zero points.
+struct PackedCase {
+  Variant variant;
+  int inputs, outputs;     // elements in and out
+  WeightShape weights;
+  bool extreme;
+  int misalignment = 0;    // bytes by which input and output miss a cache line
+};
+
+inline size_t input_size(Variant v) { return v == Variant::s8 ? 1 : v == Variant::s16 ? 2 : 4; }
+inline size_t weight_size(Variant v) { return v == Variant::f32 ? 4 : v == Variant::f16 ? 2 : 1; }
+
+/// All memory that one call needs.
+class PackedData {
+ public:
+  PackedData(const PackedCase& c, uint64_t seed) : case_(c), random_(seed) {
+    fill_input();
+    fill_weights();
+    const size_t padded = static_cast<size_t>(c.weights.outputs) + kChannelPadding;
+    bias.resize(padded), weight_scale.resize(padded), bias32.resize(padded), bias64.resize(padded), multiplier.resize(padded),
+        shift.resize(padded), weight_sum.resize(padded);
+    const double k = static_cast<double>(c.weights.rows) * c.weights.k;
+    for (size_t o = 0; o < static_cast<size_t>(c.weights.outputs); ++o) {
+      bias[o] = static_cast<float>(random_.uniform(-1, 1));
+      weight_scale[o] = static_cast<float>(random_.uniform(0.001, 0.01));
+      bias32[o] = static_cast<int32_t>(random_.uniform(-1e5, 1e5));
+      bias64[o] = static_cast<int64_t>(random_.uniform(-1e8, 1e8));
+      const double typical = c.variant == Variant::s16 ? 32768.0 * 128 * std::sqrt(k) / 4e4 : 128.0 * 128 * std::sqrt(k) / 150;
+      const FixedPoint fixed = fixed_point(random_.uniform(0.5, 2) / typical);
+      multiplier[o] = fixed.multiplier, shift[o] = fixed.shift;
+    }
+  }
+
+  RealResult real() const { return {bias.data(), weight_scale.data(), -3, 1e30f}; }
+  IntegerResult integer() const {
+    const bool s16 = case_.variant == Variant::s16;
+    return {bias32.data(), bias64.data(), multiplier.data(), shift.data(), weight_sum.data(),
+            s16 ? 0 : case_.extreme ? 127 : -7, s16 ? 0 : 3, s16 ? -32768 : -128, s16 ? 32767 : 120};
+  }
+
+  /// Runs the kernel on this data and returns the output's bytes.
+  template <class Args>
+  std::vector<std::byte> run(const PackedKernel<Args>& kernel, Args args, size_t scratch_bytes) const {
+    const size_t skip = static_cast<size_t>(case_.misalignment);
+    AlignedBytes in = aligned_bytes(input.size() + 192), out = aligned_bytes(static_cast<size_t>(case_.outputs) * 4 + 192);
+    AlignedBytes scratch = aligned_bytes(scratch_bytes);
+    auto* x = reinterpret_cast<std::byte*>(in.data()) + skip;
+    auto* y = reinterpret_cast<std::byte*>(out.data()) + skip;
+    std::memcpy(x, input.data(), input.size());
+    const auto w = pack_weights(weights, case_.weights, weight_size(case_.variant), kernel.layout);
+    args.weights = w.data(), args.real = real(), args.integer = integer();
+    kernel.run(args, {{x, nullptr}, y, scratch.data()});
+    const size_t bytes = static_cast<size_t>(case_.outputs) * input_size(case_.variant);
+    EXPECT_EQ(y[bytes], std::byte{0}) << "wrote past the output";
+    return {y, y + bytes};
+  }
+
+  std::vector<std::byte> input, weights;
+  std::vector<float> bias, weight_scale;
+  std::vector<int32_t> bias32, multiplier, shift, weight_sum;
+  std::vector<int64_t> bias64;
+
+ private:
+  template <class T>
+  static void put(std::vector<std::byte>& bytes, T value) {
+    const auto* p = reinterpret_cast<const std::byte*>(&value);
+    bytes.insert(bytes.end(), p, p + sizeof value);
+  }
+  int integer_between(int low, int high) {
+    if (case_.extreme) return random_.uniform() < 0.9 ? low : high;
+    return low + static_cast<int>(random_.below(static_cast<uint64_t>(high - low + 1)));
+  }
+  void fill_input() {
+    for (int i = 0; i < case_.inputs; ++i) {
+      const bool zero = random_.uniform() < 0.4;  // as after ReLU
+      if (case_.variant == Variant::s8) put(input, static_cast<int8_t>(zero && !case_.extreme ? -128 : integer_between(-128, 127)));
+      else if (case_.variant == Variant::s16) put(input, static_cast<int16_t>(zero && !case_.extreme ? 0 : integer_between(-32768, 32767)));
+      else put(input, zero ? 0.0f : static_cast<float>(random_.uniform(-1, 2)));
+    }
+  }
+  void fill_weights() {
+    weight_sum.assign(static_cast<size_t>(case_.weights.outputs) + kChannelPadding, 0);
+    const int per_output = case_.weights.rows * case_.weights.k;
+    for (int i = 0; i < case_.weights.outputs * per_output; ++i) {
+      const float real = static_cast<float>(random_.uniform(-1, 1));
+      if (case_.variant == Variant::f32) put(weights, real);
+      else if (case_.variant == Variant::f16) put(weights, float_to_half(real));
+      else {
+        const int w = integer_between(-128, 127);
+        put(weights, static_cast<int8_t>(w));
+        weight_sum[static_cast<size_t>(i / per_output)] += w;
+      }
+    }
+  }
+
+  PackedCase case_;
+  Random random_;
+};
+
+/// Integer results are equal; real ones differ by at most `tolerance` (an error bound for sums of k products near 1).
+inline void expect_same(Variant variant, const std::vector<std::byte>& expected, const std::vector<std::byte>& actual, int k) {
+  if (variant == Variant::s8 || variant == Variant::s16) {
+    EXPECT_EQ(expected, actual);
+    return;
+  }
+  const float tolerance = variant == Variant::hybrid ? 0 : 2e-7f * (4 + std::sqrt(static_cast<float>(k))) * 2;
+  const auto* e = reinterpret_cast<const float*>(expected.data());
+  const auto* a = reinterpret_cast<const float*>(actual.data());
+  for (size_t i = 0; i < expected.size() / 4; ++i) ASSERT_NEAR(e[i], a[i], tolerance * (1 + std::abs(e[i]))) << "element " << i;
+}
+
+template <class Kernels>
+auto& variant_of(Kernels& kernels, Variant variant) {
+  switch (variant) {
+    case Variant::f32: return kernels.f32;
+    case Variant::f16: return kernels.f16;
+    case Variant::s8: return kernels.s8;
+    case Variant::s16: return kernels.s16;
+    case Variant::hybrid: return kernels.hybrid;
+  }
+  __builtin_unreachable();
+}
+
+}  // namespace slimpilot

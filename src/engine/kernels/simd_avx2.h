@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registers of 256 bits for the generic kernels; see simd_avx512.h for what a wrapper says. Integer inputs are 16 bits wide
+// with the zero point already taken off: `vpmaddwd` is exact for every weight, −128 included, where `vpmaddubsw` saturates.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/kernels/kernel_args.h"
+#include "engine/kernels/quantize/dynamic_quantization.h"
+
+namespace slimpilot {
+namespace {
+
+struct RealAvx2 {
+  using In = float;
+  using Sum = float;
+  using Vector = __m256;
+  static constexpr int kLanes = 8, kGroup = 1, kMaxConvVectors = 3, kMaxDenseVectors = 8;
+  static constexpr int kTilePixels[] = {0, 8, 6, 4};
+
+  static Vector broadcast(const In* x) { return _mm256_broadcast_ss(x); }
+  static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm256_fmadd_ps(x, w, sum); }
+  static Vector load_sum(const Sum* start) { return _mm256_loadu_ps(start); }
+  static void store(float* y, Vector sum, float low, float high, int lanes) {
+    const Vector limited = _mm256_min_ps(_mm256_max_ps(sum, _mm256_set1_ps(low)), _mm256_set1_ps(high));
+    const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_maskstore_ps(y, _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), index), limited);
+  }
+};
+
+struct FloatAvx2 : RealAvx2 {
+  using Weight = float;
+  static Vector load_weights(const Weight* w) { return _mm256_loadu_ps(w); }
+};
+
+struct HalfAvx2 : RealAvx2 {
+  using Weight = uint16_t;
+  static Vector load_weights(const Weight* w) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w))); }
+};
+
+/// floor(a·b / 2³¹ + ½) in each lane.
+inline __m256i doubling_high_multiply(__m256i a, __m256i b) {
+  const __m256i half = _mm256_set1_epi64x(int64_t{1} << 30);
+  const __m256i even = _mm256_srli_epi64(_mm256_add_epi64(_mm256_mul_epi32(a, b), half), 31);
+  const __m256i odd_product = _mm256_mul_epi32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+  const __m256i odd = _mm256_slli_epi64(_mm256_add_epi64(odd_product, half), 1);  // bits 31…62 to the upper half
+  return _mm256_blend_epi32(even, odd, 0b10101010);
+}
+
+struct IntegerAvx2 {
+  using In = int16_t;
+  using Sum = int32_t;
+  using Weight = int8_t;
+  using Vector = __m256i;
+  static constexpr int kLanes = 8, kGroup = 2, kMaxConvVectors = 3, kMaxDenseVectors = 8;
+  static constexpr int kTilePixels[] = {0, 8, 6, 4};
+  static constexpr int kInputOffset = 0;             // what is added to (quantized input − zero point · kSubtractZero)
+  static constexpr bool kSubtractZero = true;
+
+  static Vector broadcast(const In* x) {
+    int32_t pair;
+    __builtin_memcpy(&pair, x, sizeof pair);
+    return _mm256_set1_epi32(pair);
+  }
+  static Vector load_weights(const Weight* w) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w))); }
+  static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w)); }
+  static Vector load_sum(const Sum* start) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(start)); }
+  static void store_sum(Sum* target, Vector sum) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), sum); }
+
+  struct Rescale {
+    __m256i multiplier, left, right, mask, half;
+    Rescale(const int32_t* multipliers, const int32_t* shifts) {
+      const __m256i shift = load_sum(shifts), zero = _mm256_setzero_si256(), one = _mm256_set1_epi32(1);
+      multiplier = load_sum(multipliers);
+      left = _mm256_max_epi32(shift, zero);
+      right = _mm256_max_epi32(_mm256_sub_epi32(zero, shift), zero);
+      mask = _mm256_sub_epi32(_mm256_sllv_epi32(one, right), one);
+      half = _mm256_srli_epi32(mask, 1);
+    }
+    __m256i operator()(__m256i x) const {
+      const __m256i high = doubling_high_multiply(_mm256_sllv_epi32(x, left), multiplier);
+      const __m256i threshold = _mm256_sub_epi32(half, _mm256_srai_epi32(high, 31));
+      const __m256i up = _mm256_cmpgt_epi32(_mm256_and_si256(high, mask), threshold);
+      return _mm256_sub_epi32(_mm256_srav_epi32(high, right), up);
+    }
+  };
+
+  static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
+    x = _mm256_add_epi32(x, _mm256_set1_epi32(zero_point));
+    x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_set1_epi32(low)), _mm256_set1_epi32(high));
+    int32_t wide[8];
+    store_sum(wide, x);
+    for (int i = 0; i < (lanes < 8 ? lanes : 8); ++i) y[i] = static_cast<int8_t>(wide[i]);
+  }
+  /// Least and greatest of `count` > 0 numbers.
+  static void range(const float* x, ptrdiff_t count, float& low, float& high) {
+    __m256 lows = _mm256_set1_ps(x[0]), highs = lows;
+    ptrdiff_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+      const __m256 v = _mm256_loadu_ps(x + i);
+      lows = _mm256_min_ps(lows, v);
+      highs = _mm256_max_ps(highs, v);
+    }
+    float lane_low[8], lane_high[8];
+    _mm256_storeu_ps(lane_low, lows);
+    _mm256_storeu_ps(lane_high, highs);
+    low = lane_low[0], high = lane_high[0];
+    for (int l = 1; l < 8; ++l) low = lane_low[l] < low ? lane_low[l] : low, high = lane_high[l] > high ? lane_high[l] : high;
+    for (; i < count; ++i) low = x[i] < low ? x[i] : low, high = x[i] > high ? x[i] : high;
+  }
+
+  /// To 8-bit integers less their zero point; halves to even.
+  static void quantize(const float* x, ptrdiff_t count, const DynamicScale& q, In* target) {
+    const __m256i low = _mm256_set1_epi32(-128 - q.zero_point), high = _mm256_set1_epi32(127 - q.zero_point);
+    for (ptrdiff_t i = 0; i < count; i += 8) {
+      const int lanes = count - i < 8 ? static_cast<int>(count - i) : 8;
+      const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+      const __m256 v = _mm256_maskload_ps(x + i, _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), index));
+      __m256i integer = _mm256_cvtps_epi32(_mm256_mul_ps(v, _mm256_set1_ps(q.inverse)));
+      integer = _mm256_min_epi32(_mm256_max_epi32(integer, low), high);
+      int32_t wide[8];
+      store_sum(wide, integer);
+      for (int l = 0; l < lanes; ++l) target[i + l] = static_cast<In>(wide[l]);
+    }
+  }
+
+  static void store_scaled(float* y, Vector sum, float input_scale, const RealResult& r, int first, int lanes) {
+    const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(input_scale), _mm256_loadu_ps(r.weight_scale + first));
+    const __m256 real = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), scale), _mm256_loadu_ps(r.bias + first));
+    RealAvx2::store(y, real, r.low, r.high, lanes);
+  }
+};
+
+}  // namespace
+}  // namespace slimpilot

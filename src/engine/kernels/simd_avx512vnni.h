@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Integer registers of 512 bits with VNNI for the generic kernels. `vpdpbusd` multiplies unsigned by signed bytes, so inputs
+// carry an offset of 128, which per-output starts take off again (weight sums). Anonymous: see kernel_args.h.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/kernels/kernel_args.h"
+#include "engine/kernels/quantize/dynamic_quantization.h"
+
+namespace slimpilot {
+namespace {
+
+/// floor(a·b / 2³¹ + ½) in each lane.
+inline __m512i doubling_high_multiply(__m512i a, __m512i b) {
+  const __m512i half = _mm512_set1_epi64(int64_t{1} << 30);
+  const __m512i even = _mm512_srli_epi64(_mm512_add_epi64(_mm512_mul_epi32(a, b), half), 31);
+  const __m512i odd_product = _mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+  const __m512i odd = _mm512_slli_epi64(_mm512_add_epi64(odd_product, half), 1);  // bits 31…62 to the upper half
+  return _mm512_mask_blend_epi32(0xAAAA, even, odd);
+}
+
+struct IntegerAvx512Vnni {
+  using In = uint8_t;
+  using Sum = int32_t;
+  using Weight = int8_t;
+  using Vector = __m512i;
+  static constexpr int kLanes = 16, kGroup = 4, kMaxConvVectors = 4, kMaxDenseVectors = 8;
+  static constexpr int kTilePixels[] = {0, 16, 12, 8, 6};
+  static constexpr int kInputOffset = 128;
+  static constexpr bool kSubtractZero = false;
+
+  static Vector broadcast(const In* x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, sizeof four);
+    return _mm512_set1_epi32(four);
+  }
+  static Vector load_weights(const Weight* w) { return _mm512_loadu_si512(w); }
+  static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm512_dpbusd_epi32(sum, x, w); }
+  static Vector load_sum(const Sum* start) { return _mm512_loadu_si512(start); }
+  static void store_sum(Sum* target, Vector sum) { _mm512_storeu_si512(target, sum); }
+
+  struct Rescale {
+    __m512i multiplier, left, right, mask, half;
+    Rescale(const int32_t* multipliers, const int32_t* shifts) {
+      const __m512i shift = load_sum(shifts), zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1);
+      multiplier = load_sum(multipliers);
+      left = _mm512_max_epi32(shift, zero);
+      right = _mm512_max_epi32(_mm512_sub_epi32(zero, shift), zero);
+      mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, right), one);
+      half = _mm512_srli_epi32(mask, 1);
+    }
+    __m512i operator()(__m512i x) const {
+      const __m512i high = doubling_high_multiply(_mm512_sllv_epi32(x, left), multiplier);
+      const __m512i threshold = _mm512_sub_epi32(half, _mm512_srai_epi32(high, 31));
+      const __mmask16 up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(high, mask), threshold);
+      const __m512i quotient = _mm512_srav_epi32(high, right);
+      return _mm512_mask_add_epi32(quotient, up, quotient, _mm512_set1_epi32(1));
+    }
+  };
+
+  static __mmask16 mask(int lanes) { return static_cast<__mmask16>(lanes >= 16 ? 0xFFFF : (1 << lanes) - 1); }
+  static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
+    x = _mm512_add_epi32(x, _mm512_set1_epi32(zero_point));
+    x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_set1_epi32(low)), _mm512_set1_epi32(high));
+    _mm512_mask_cvtepi32_storeu_epi8(y, mask(lanes), x);
+  }
+  /// Least and greatest of `count` > 0 numbers.
+  static void range(const float* x, ptrdiff_t count, float& low, float& high) {
+    __m512 lows = _mm512_set1_ps(x[0]), highs = lows;
+    for (ptrdiff_t i = 0; i < count; i += 16) {
+      const __mmask16 lanes = mask(count - i < 16 ? static_cast<int>(count - i) : 16);
+      lows = _mm512_min_ps(lows, _mm512_mask_loadu_ps(lows, lanes, x + i));
+      highs = _mm512_max_ps(highs, _mm512_mask_loadu_ps(highs, lanes, x + i));
+    }
+    low = _mm512_reduce_min_ps(lows);
+    high = _mm512_reduce_max_ps(highs);
+  }
+
+  /// To 8-bit integers plus 128; halves to even.
+  static void quantize(const float* x, ptrdiff_t count, const DynamicScale& q, In* target) {
+    const __m512i offset = _mm512_set1_epi32(q.zero_point + 128), zero = _mm512_setzero_si512(), top = _mm512_set1_epi32(255);
+    for (ptrdiff_t i = 0; i < count; i += 16) {
+      const __mmask16 lanes = mask(count - i < 16 ? static_cast<int>(count - i) : 16);
+      const __m512 v = _mm512_maskz_loadu_ps(lanes, x + i);
+      const __m512i integer = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(v, _mm512_set1_ps(q.inverse))), offset);
+      _mm512_mask_cvtepi32_storeu_epi8(target + i, lanes, _mm512_min_epi32(_mm512_max_epi32(integer, zero), top));
+    }
+  }
+
+  static void store_scaled(float* y, Vector sum, float input_scale, const RealResult& r, int first, int lanes) {
+    const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(input_scale), _mm512_loadu_ps(r.weight_scale + first));
+    __m512 real = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale), _mm512_loadu_ps(r.bias + first));
+    real = _mm512_min_ps(_mm512_max_ps(real, _mm512_set1_ps(r.low)), _mm512_set1_ps(r.high));
+    _mm512_mask_storeu_ps(y, mask(lanes), real);
+  }
+};
+
+}  // namespace
+}  // namespace slimpilot

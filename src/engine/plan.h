@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// A graph made ready for one CPU: steps with their kernels chosen, weights repacked, memory laid out. Immutable, so several
+// sessions can share one.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "engine/cpu.h"
+#include "engine/kernels/conv_lstm2d/conv_lstm2d.h"
+#include "engine/kernels/kernels.h"
+#include "engine/memory.h"
+#include "graph/graph.h"
+
+namespace slimpilot {
+
+/// A kernel with its arguments.
+template <class Args>
+struct Call {
+  KernelFunction<Args> kernel;
+  Args args;
+};
+using AnyCall = std::variant<Call<Conv2dArgs>, Call<DenseArgs>, Call<DepthwiseArgs>, Call<PoolArgs>, Call<UnaryArgs>,
+                             Call<LookupArgs>, Call<Curve16Args>, Call<Clamp16Args>, Call<BinaryArgs>, Call<ScaleArgs>,
+                             Call<EdgesArgs>, Call<QuantizeArgs>, Call<RequantizeArgs>, Call<ConvLstm2dArgs>>;
+
+/// Where an operand is: `constant` if set, else at `offset` in the arena.
+struct Operand {
+  const void* constant = nullptr;
+  size_t offset = 0;
+};
+
+struct Step {
+  std::string name;          // of the node
+  std::string_view kernel;   // "conv2d_s8", …
+  AnyCall call;
+  Operand input[2];
+  size_t output = 0, scratch = 0;  // offsets in the arena
+  int64_t multiply_adds = 0;
+  size_t bytes = 0;  // weights and activations, each counted once
+};
+
+/// A tensor of the running network that can be looked at.
+struct TensorView {
+  std::string name;
+  Shape shape;
+  ElementType type = ElementType::f32;
+  Quantization quantization;  // of integers
+  size_t offset = 0;          // in the arena
+  size_t bytes() const { return static_cast<size_t>(element_count(shape)) * element_size(type); }
+};
+
+struct PlanOptions {
+  Isa isa = selected_isa();
+  bool keep_all_values = false;  // every value keeps its own place, so that it can be read after a run
+};
+
+class Plan {
+ public:
+  /// Throws Error when the graph holds something no kernel computes, naming the node.
+  explicit Plan(const Graph& graph, const PlanOptions& options = {});
+
+  Isa isa() const { return isa_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  const std::vector<TensorView>& inputs() const { return inputs_; }
+  const std::vector<TensorView>& outputs() const { return outputs_; }
+  /// Results of all nodes in order; only with keep_all_values.
+  const std::vector<TensorView>& values() const { return values_; }
+  size_t arena_bytes() const { return arena_bytes_; }
+
+ private:
+  Isa isa_;
+  std::vector<Step> steps_;
+  std::vector<TensorView> inputs_, outputs_, values_;
+  std::vector<AlignedBytes> constants_;
+  size_t arena_bytes_ = 0;
+};
+
+}  // namespace slimpilot

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// A plan with its memory, ready to run.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "engine/plan.h"
+
+namespace slimpilot {
+
+/// Runs one image at a time. The plan must outlive the session; a session belongs to one thread at a time.
+class Session {
+ public:
+  explicit Session(const Plan& plan) : plan_(&plan), arena_(aligned_bytes(plan.arena_bytes())) {}
+
+  const Plan& plan() const { return *plan_; }
+
+  /// Where input `i` is to be written, in its type, before run().
+  std::span<std::byte> input(size_t i = 0) { return at(plan_->inputs()[i]); }
+
+  /// Computes the outputs. Allocates nothing, takes no lock, cannot fail. The inputs may be overwritten by it.
+  void run() noexcept;
+
+  /// Runs step `i` alone, for measurements.
+  void run_step(size_t i) noexcept;
+
+  /// Output `i` as its type's bytes, valid until the next run.
+  std::span<const std::byte> output(size_t i = 0) const { return const_cast<Session*>(this)->at(plan_->outputs()[i]); }
+
+  /// All outputs one after the other as real numbers (integers dequantized).
+  void read_outputs(std::vector<float>& result) const;
+
+  /// Any tensor as real numbers.
+  void read(const TensorView& tensor, std::vector<float>& result) const;
+
+ private:
+  std::byte* base() { return reinterpret_cast<std::byte*>(arena_.data()); }
+  std::span<std::byte> at(const TensorView& t) { return {base() + t.offset, t.bytes()}; }
+
+  const Plan* plan_;
+  AlignedBytes arena_;
+};
+
+}  // namespace slimpilot

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a node to the call that computes it: which kernel, with which arguments and repacked constants.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "engine/plan.h"
+
+namespace slimpilot {
+
+/// Memory that calls point to; addresses stay valid when more is added or the store moves.
+class ConstantStore {
+ public:
+  template <class T>
+  const T* keep(std::span<const T> data) {
+    return static_cast<const T*>(keep_bytes(std::as_bytes(data)));
+  }
+  template <class T>
+  const T* keep(const std::vector<T>& data) {
+    return keep(std::span<const T>(data));
+  }
+  std::vector<AlignedBytes> take() { return std::move(blocks_); }
+
+ private:
+  const void* keep_bytes(std::span<const std::byte> data);
+  std::vector<AlignedBytes> blocks_;
+};
+
+struct NodeCall {
+  std::string_view kernel;
+  AnyCall call;
+  size_t scratch_bytes = 0;
+  int operands = 1;  // how many of the node's inputs are read from memory when it runs
+};
+
+/// Throws Error naming the node when no kernel computes it.
+NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants);
+
+}  // namespace slimpilot
