@@ -124,6 +124,7 @@ IntegerResult integer_result(const Site& s, ActivationKind activation, int outpu
   result.output_zero_point = s.zero_point(s.output());
   result.low = clamp.low;
   result.high = clamp.high;
+  result.whole_multiplier = std::holds_alternative<Dense>(s.node.op);
   return result;
 }
 

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "engine/kernels/kernel_args.h"
+
 namespace slimpilot {
 
 /// round(a·b / 2³¹), halves upwards; saturates for a = b = −2³¹.
@@ -34,6 +36,19 @@ namespace slimpilot {
   return static_cast<int32_t>((x * reduced + (int64_t{1} << (total - 1))) >> total);
 }
 
+/// Dense layers of int16 activations keep the whole multiplier and round once.
+[[maybe_unused]] static inline int32_t rescale64_whole(int64_t x, int32_t multiplier, int shift) {
+  __extension__ using Wide = __int128;
+  const int total = 31 - shift;
+  return static_cast<int32_t>((static_cast<Wide>(x) * multiplier + (Wide{1} << (total - 1))) >> total);
+}
+
 [[maybe_unused]] static inline int32_t limit(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
+
+/// The int16 result of output `o`.
+[[maybe_unused]] static inline int16_t int16_result(int64_t sum, const IntegerResult& r, int o) {
+  const int32_t scaled = r.whole_multiplier ? rescale64_whole(sum, r.multiplier[o], r.shift[o]) : rescale64(sum, r.multiplier[o], r.shift[o]);
+  return static_cast<int16_t>(limit(scaled, r.low, r.high));
+}
 
 }  // namespace slimpilot

@@ -11,7 +11,7 @@ using Tables = std::array<KernelTable, 4>;
 
 Tables make_tables() {
   const KernelTable plain{reference::conv2d, reference::dense,    reference::pool, reference::elementwise,
-                          reference::quantize, reference::resize_row};
+                          reference::quantize, reference::resize_row, reference::limit_loops};
   Tables tables{plain, plain, plain, plain};
 #if defined(__x86_64__)
   KernelTable table = plain;
@@ -25,6 +25,7 @@ Tables make_tables() {
   table.dense = avx2::dense;
   take_quantize(avx2::quantize);
   table.resize_row = avx2::resize_row;
+  table.limits = avx2::limit_loops;
   tables[static_cast<size_t>(Isa::avx2)] = table;
 
   table.conv2d.f32 = avx512::conv2d.f32;
@@ -33,6 +34,9 @@ Tables make_tables() {
   table.dense.f16 = avx512::dense.f16;
   take_quantize(avx512::quantize);
   table.resize_row = avx512::resize_row;
+  table.limits.real = avx512::limit_loops.real;
+  table.limits.real_macs_per_round = avx512::limit_loops.real_macs_per_round;
+  table.limits.read = avx512::limit_loops.read;
   tables[static_cast<size_t>(Isa::avx512)] = table;
 
   table.conv2d.s8 = avx512vnni::conv2d.s8;
@@ -41,6 +45,8 @@ Tables make_tables() {
   table.dense.s8 = avx512vnni::dense.s8;
   table.dense.s16 = avx512vnni::dense.s16;
   table.dense.hybrid = avx512vnni::dense.hybrid;
+  table.limits.integer = avx512vnni::limit_loops.integer;
+  table.limits.integer_macs_per_round = avx512vnni::limit_loops.integer_macs_per_round;
   tables[static_cast<size_t>(Isa::avx512vnni)] = table;
 #endif
   return tables;

@@ -6,6 +6,7 @@
 #include "engine/kernels/conv2d/conv2d.h"
 #include "engine/kernels/dense/dense.h"
 #include "engine/kernels/elementwise/elementwise.h"
+#include "engine/kernels/limits/limits.h"
 #include "engine/kernels/pool/pool.h"
 #include "engine/kernels/preprocess/resize.h"
 #include "engine/kernels/quantize/quantize.h"
@@ -19,6 +20,7 @@ struct KernelTable {
   ElementwiseKernels elementwise;
   QuantizeKernels quantize;
   KernelFunction<ResizeRowArgs> resize_row;
+  LimitLoops limits;
 };
 
 /// The kernels of a supported instruction set.

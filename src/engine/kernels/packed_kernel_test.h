@@ -58,7 +58,7 @@ class PackedData {
   IntegerResult integer() const {
     const bool s16 = case_.variant == Variant::s16;
     return {bias32.data(), bias64.data(), multiplier.data(), shift.data(), weight_sum.data(),
-            s16 ? 0 : case_.extreme ? 127 : -7, s16 ? 0 : 3, s16 ? -32768 : -128, s16 ? 32767 : 120};
+            s16 ? 0 : case_.extreme ? 127 : -7, s16 ? 0 : 3, s16 ? -32768 : -128, s16 ? 32767 : 120, case_.weights.rows == 1};
   }
 
   /// Runs the kernel on this data and returns the output's bytes.

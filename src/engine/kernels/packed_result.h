@@ -80,9 +80,7 @@ struct StoreS16 {
         const int o = first + n * V::kLanes;
         for (int i = 0; i < V::kLanes && o + i < outputs; ++i) {
           const int64_t total = int64_t{upper[i]} * 256 + lower[i] + integer.bias64[o + i];
-          const int32_t scaled = rescale64(total, integer.multiplier[o + i], integer.shift[o + i]);
-          output[static_cast<ptrdiff_t>(pixel + p) * outputs + o + i] =
-              static_cast<int16_t>(limit(scaled, integer.low, integer.high));
+          output[static_cast<ptrdiff_t>(pixel + p) * outputs + o + i] = int16_result(total, integer, o + i);
         }
       }
   }

@@ -21,6 +21,8 @@ struct RealAvx512 {
   static Vector broadcast(const In* x) { return _mm512_set1_ps(*x); }
   static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm512_fmadd_ps(x, w, sum); }
   static Vector load_sum(const Sum* start) { return _mm512_loadu_ps(start); }
+  static void store_sum(Sum* target, Vector sum) { _mm512_storeu_ps(target, sum); }
+  static Vector maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
   static __mmask16 mask(int lanes) { return static_cast<__mmask16>(lanes >= 16 ? 0xFFFF : (1 << lanes) - 1); }
   static void store(float* y, Vector sum, float low, float high, int lanes) {
     const Vector limited = _mm512_min_ps(_mm512_max_ps(sum, _mm512_set1_ps(low)), _mm512_set1_ps(high));

@@ -71,7 +71,7 @@ void conv2d_s16(const Conv2dArgs& a, const Io& io) noexcept {
   for_each_output(a, [&](int index, int o, int oy, int ox) {
     int64_t sum = r.bias64[o];
     for_each_tap(a, oy, ox, o, [&](int i, int k) { sum += x[i] * w[k]; });
-    y[index] = static_cast<int16_t>(limit(rescale64(sum, r.multiplier[o], r.shift[o]), r.low, r.high));
+    y[index] = int16_result(sum, r, o);
   });
 }
 

@@ -177,7 +177,7 @@ void depthwise_s16(const DepthwiseArgs& a, const Io& io) noexcept {
   for_each_depthwise_output(a, [&](int index, int oy, int ox, int c) {
     const auto product = [&](int i, int k) { return static_cast<int64_t>(x[i] * w[k]); };
     const int64_t sum = depthwise_sum<int64_t>(a, oy, ox, c, product) + r.bias64[c];
-    y[index] = static_cast<int16_t>(limit(rescale64(sum, r.multiplier[c], r.shift[c]), r.low, r.high));
+    y[index] = int16_result(sum, r, c);
   });
 }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// slimpilot bench: latency of a model and of each of its steps, beside what one core of this machine could do.
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/model_options.h"
+#include "eval/latency.h"
+#include "eval/machine_limits.h"
+#include "optimize/passes.h"
+#include "report/table.h"
+
+namespace slimpilot {
+
+void run_bench(int argc, char** argv) {
+  std::string model;
+  double seconds = 1;
+  ModelOptions options;
+  DataOptions data;
+  Arguments arguments("bench", "latency p50 ... p99.9 of a model, and per step: time, MACs, bytes, share of this core's limit");
+  arguments.positional("MODEL", model, "a model file, or random:NETWORK[:SEED]");
+  arguments.option("--seconds", seconds, "how long to measure");
+  data.declare(arguments);
+  options.declare(arguments);
+  arguments.parse(argc, argv);
+
+  Graph graph = load_model(model, options);
+  std::vector<FrameId> selected;
+  std::optional<Dataset> dataset;
+  if (!data.recordings.empty()) {
+    dataset = load_dataset(data, options, graph, selected);
+    dataset->frames = selected;
+  }
+  graph = simplify(std::move(graph));
+  const Plan plan(graph);
+  const auto inputs = timing_inputs(plan, graph.preprocessing, dataset ? &*dataset : nullptr);
+  const Latency latency = measure_latency(plan, inputs, {.seconds = seconds});
+  const std::vector<double> steps = measure_steps(plan, inputs, std::max<size_t>(20, latency.runs / 4));
+  const MachineLimits limits = measure_limits(plan);
+
+  fmt::print("{}: {}, 1 thread, {} runs on {}\n", model, isa_name(plan.isa()), latency.runs, dataset ? "recorded frames" : "random pixels");
+  fmt::print("ms: median {}  p90 {}  p99 {}  p99.9 {}\n", milliseconds(latency.p50_ms), milliseconds(latency.p90_ms), milliseconds(latency.p99_ms), milliseconds(latency.p999_ms));
+  fmt::print("this core: {:.0f} GMAC/s f32, {:.0f} GMAC/s int8, {:.0f} GB/s read; arena {} MB\n\n", limits.real_gmacs, limits.integer_gmacs, limits.read_gbytes, megabytes(plan.arena_bytes()));
+  std::vector<std::vector<std::string>> rows{{"step", "kernel", "µs", "MMAC", "kB", "% of limit"}};
+  for (size_t s = 0; s < steps.size(); ++s) {
+    const Step& step = plan.steps()[s];
+    rows.push_back({step.name, std::string(step.kernel), fmt::format("{:.2f}", 1000 * steps[s]), fmt::format("{:.3f}", static_cast<double>(step.multiply_adds) / 1e6),
+                    fmt::format("{:.1f}", static_cast<double>(step.bytes) / 1024), fmt::format("{:.0f}", 100 * limit_ms(step, limits) / steps[s])});
+  }
+  fmt::print("{}", aligned_table(rows));
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that commands share.
+#include "cli/model_options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "data/selection.h"
+#include "formats/formats.h"
+#include "graph/networks.h"
+
+namespace slimpilot {
+namespace {
+
+/// "a<separator>b" as two numbers.
+template <class T>
+bool parse_pair(const std::string& text, char separator, T& first, T& second) {
+  const size_t middle = text.find(separator);
+  if (middle == std::string::npos) return false;
+  const auto parse = [](std::string_view part, T& value) {
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+    return error == std::errc() && end == part.data() + part.size();
+  };
+  const std::string_view view(text);
+  return parse(view.substr(0, middle), first) && parse(view.substr(middle + 1), second);
+}
+
+void set_normalization(const std::string& text, Preprocessing& p) {
+  constexpr float mean[] = {0.485f, 0.456f, 0.406f}, deviation[] = {0.229f, 0.224f, 0.225f};
+  float scale = 1, offset = 0;
+  if (text == "unit") scale = 1.0f / 255;
+  else if (text != "none" && text != "imagenet" && !parse_pair(text, ',', scale, offset))
+    throw UsageError("--normalize " + text + " is none of none, unit, imagenet or SCALE,OFFSET (such as 0.0078,-1)");
+  for (int c = 0; c < 3; ++c) {
+    p.scale[c] = text == "imagenet" ? 1 / (255 * deviation[c]) : scale;
+    p.offset[c] = text == "imagenet" ? -mean[c] / deviation[c] : offset;
+  }
+}
+
+void set_color(const std::string& text, Preprocessing& p) {
+  for (const ColorOrder color : {ColorOrder::rgb, ColorOrder::bgr, ColorOrder::yuv})
+    if (text == color_name(color)) {
+      p.color = color;
+      return;
+    }
+  throw UsageError("--color " + text + " is none of rgb, bgr or yuv");
+}
+
+void set_size(const std::string& text, const Graph& graph, Preprocessing& p) {
+  int width = 0, height = 0;
+  if (!parse_pair(text, 'x', width, height)) throw UsageError("--resize " + text + " is not WIDTHxHEIGHT, such as 200x66");
+  const Shape& input = graph.value(graph.inputs[0]).shape;
+  if (input.size() != 4 || input[1] != height || input[2] != width)
+    throw Error("--resize " + text + " does not fit the network, whose input (height x width) is " + shape_text(input));
+  p.resize = true;
+}
+
+ReadOptions read_options(const ModelOptions& options) {
+  ReadOptions read;
+  for (const std::string& text : options.lambdas) {
+    const size_t equals = text.find('=');
+    ScaleOffset value;
+    if (equals == std::string::npos || !parse_pair(text.substr(equals + 1), ',', value.scale, value.offset))
+      throw UsageError("--lambda " + text + " is not NAME=SCALE,OFFSET, such as lambda_1=0.00392156862745098,-0.5");
+    read.lambdas[text.substr(0, equals)] = value;
+  }
+  return read;
+}
+
+Graph random_network(const std::string& description) {
+  const size_t colon = description.find(':');
+  uint64_t seed = 1;
+  if (colon != std::string::npos) {
+    const char* first = description.data() + colon + 1;
+    const char* last = description.data() + description.size();
+    if (std::from_chars(first, last, seed).ptr != last) throw UsageError("random:" + description + ": the seed is not a number");
+  }
+  return make_network(description.substr(0, colon), seed);
+}
+
+}  // namespace
+
+void ModelOptions::declare(Arguments& arguments) {
+  arguments.option("--color", color, "colour order the network was trained on: rgb, bgr or yuv");
+  arguments.option("--crop", crop, "TOP:BOTTOM, rows of the frame that are kept");
+  arguments.option("--resize", resize, "WIDTHxHEIGHT, bilinear");
+  arguments.option("--normalize", normalize, "none, unit (x/255), imagenet, or SCALE,OFFSET");
+  arguments.option("--lambda", lambdas, "NAME=SCALE,OFFSET in place of a Keras Lambda layer");
+  arguments.option("--outputs", outputs, "COLUMN[:MIN:MAX],... label columns and the ranges scaled to 0...1");
+}
+
+Graph load_model(const std::string& path, const ModelOptions& options) {
+  constexpr std::string_view kRandom = "random:";
+  Graph graph = path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(options));
+  Preprocessing& p = graph.preprocessing;
+  if (!options.color.empty()) set_color(options.color, p);
+  if (!options.normalize.empty()) set_normalization(options.normalize, p);
+  if (!options.resize.empty()) set_size(options.resize, graph, p);
+  if (!options.crop.empty() && !parse_pair(options.crop, ':', p.crop_top, p.crop_bottom))
+    throw UsageError("--crop " + options.crop + " is not TOP:BOTTOM, such as 240:480");
+  return graph;
+}
+
+void DataOptions::declare(Arguments& arguments) {
+  arguments.option("--data", recordings, "folders of recordings (Udacity, Formula 1)");
+  arguments.option("--frames", frames, "FIRST:LAST:STEP of each recording, such as 0::15");
+  arguments.option("--skip-bad-frames", skip_bad_frames, "leave bad rows out instead of stopping");
+}
+
+Dataset load_dataset(const DataOptions& data, const ModelOptions& options, Graph& graph, std::vector<FrameId>& selected) {
+  if (data.recordings.empty()) throw UsageError("name a recording with --data FOLDER");
+  Dataset dataset;
+  for (const std::string& folder : data.recordings)
+    dataset.recordings.push_back(read_recording(folder, {.skip_bad_frames = data.skip_bad_frames}));
+  for (const Recording& r : dataset.recordings)
+    for (const std::string& problem : r.problems) fmt::print(stderr, "{}: skipped {}\n", r.folder.string(), problem);
+  int64_t results = 0;
+  for (const ValueId id : graph.outputs) results += element_count(graph.value(id).shape);
+  if (!options.outputs.empty()) dataset.columns = parse_label_columns(options.outputs);
+  else if (!graph.meaning.empty())
+    for (const OutputMeaning& m : graph.meaning) dataset.columns.push_back({m.name, m.min, m.max});
+  else dataset.columns = default_columns(dataset.recordings[0], static_cast<int>(results));
+  if (static_cast<int64_t>(dataset.columns.size()) != results)
+    throw Error(fmt::format("the network yields {} numbers, but {} label columns are named; give one per number with --outputs", results, dataset.columns.size()));
+  graph.meaning.clear();
+  for (const LabelColumn& c : dataset.columns) graph.meaning.push_back({c.name, "", c.min, c.max});
+  dataset.frames = all_frames(dataset.recordings);
+  const FrameSelection wanted = data.frames.empty() ? FrameSelection{} : parse_frame_selection(data.frames);
+  selected.clear();
+  for (const FrameId& id : dataset.frames)
+    if (id.frame >= wanted.first && id.frame < wanted.last && (id.frame - wanted.first) % wanted.step == 0) selected.push_back(id);
+  if (selected.empty()) throw Error("--frames " + data.frames + " selects no frame of these recordings");
+  dataset.labels(0);  // an unknown column is an Error now, not after minutes
+  return dataset;
+}
+
+std::vector<std::vector<std::byte>> timing_inputs(const Plan& plan, const Preprocessing& preprocessing, const Dataset* dataset) {
+  constexpr size_t kInputs = 32;
+  const TensorView& input = plan.inputs()[0];
+  std::vector<std::vector<std::byte>> inputs(kInputs, std::vector<std::byte>(input.bytes()));
+  Random random(1);
+  if (dataset != nullptr) {
+    FrameReader reader(*dataset, preprocessing, input, plan.isa());
+    for (auto& target : inputs) reader.read(random.below(dataset->size()), target);
+    return inputs;
+  }
+  if (input.shape.size() != 4 || input.shape[3] != 3) throw Error("the network's input " + shape_text(input.shape) + " is no colour image");
+  const int h = input.shape[1], w = input.shape[2];
+  Preprocessing same_size = preprocessing;
+  same_size.crop_top = same_size.crop_bottom = 0;
+  FrameInput prepare(same_size, input, h, w, plan.isa());
+  std::vector<uint8_t> pixels(static_cast<size_t>(h) * static_cast<size_t>(w) * 3);
+  for (auto& target : inputs) {
+    for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(random.below(256));
+    prepare.prepare(pixels, target);
+  }
+  return inputs;
+}
+
+ProgressOutput progress_output() {
+  return {.write = [](std::string_view text) {
+            std::fwrite(text.data(), 1, text.size(), stderr);
+            std::fflush(stderr);
+          },
+          .is_terminal = isatty(STDERR_FILENO) != 0};
+}
+
+std::string command_text(int argc, char** argv) {
+  std::string text = "slimpilot";
+  for (int i = 0; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain = !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+") == std::string::npos;
+    std::string quoted = "'";
+    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    text += " " + (plain ? word : quoted + "'");
+  }
+  return text;
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that commands share: how a model is read, which frames, and how results are shown.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "eval/dataset.h"
+#include "graph/graph.h"
+#include "host/args.h"
+#include "host/progress.h"
+
+namespace slimpilot {
+
+/// Preprocessing and outputs that the model file does not say.
+struct ModelOptions {
+  std::string color, crop, resize, normalize, outputs;
+  std::vector<std::string> lambdas;
+  void declare(Arguments& arguments);
+};
+
+/// Reads a model file, or makes a network with random weights for "random:NAME[:SEED]", and completes its preprocessing.
+Graph load_model(const std::string& path, const ModelOptions& options);
+
+struct DataOptions {
+  std::vector<std::string> recordings;
+  std::string frames;
+  bool skip_bad_frames = false;
+  void declare(Arguments& arguments);
+};
+
+/// All frames of the recordings with the label columns that the graph's outputs (or --outputs) name; completes graph.meaning.
+/// `selected` gets those that --frames chooses (all without it).
+Dataset load_dataset(const DataOptions& data, const ModelOptions& options, Graph& graph, std::vector<FrameId>& selected);
+
+/// A few inputs of the network for timing, as the plan's input type wants them; from the dataset, or random pixels if null.
+std::vector<std::vector<std::byte>> timing_inputs(const Plan& plan, const Preprocessing& preprocessing, const Dataset* dataset);
+
+/// Progress on standard error.
+ProgressOutput progress_output();
+
+/// The command as it was typed, quoted for a shell.
+std::string command_text(int argc, char** argv);
+
+}  // namespace slimpilot

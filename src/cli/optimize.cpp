@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// slimpilot optimize: the main job. Reads a model, applies the techniques, measures each, writes the models, the table and
+// results.json.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "cli/commands.h"
+#include "cli/evaluation.h"
+#include "cli/model_options.h"
+#include "formats/formats.h"
+#include "optimize/calibrate.h"
+#include "optimize/passes.h"
+#include "optimize/recipes.h"
+#include "report/table.h"
+
+namespace slimpilot {
+namespace {
+
+struct Options {
+  std::string model, out = "slimpilot-out", calibration = "minmax";
+  std::vector<std::string> techniques{"all"};
+  int calibration_frames = 100;
+  double percentile = 99.99;
+  uint64_t seed = 1;
+  ModelOptions model_options;
+  DataOptions data;
+
+  void parse(int argc, char** argv) {
+    Arguments arguments("optimize", "apply techniques to a model, measure each, write the models and a table");
+    arguments.positional("MODEL", model, "a .h5 or .tflite file, or random:NETWORK[:SEED]");
+    arguments.option_list("--techniques", techniques, "all, or names from `slimpilot techniques`");
+    arguments.option("--out", out, "folder for models and results.json");
+    arguments.option("--calibration", calibration, "how integer ranges are found: minmax, percentile or mse");
+    arguments.option("--calibration-frames", calibration_frames, "frames that calibrate; never those that are evaluated");
+    arguments.option("--percentile", percentile, "percent of numbers that --calibration percentile keeps");
+    arguments.option("--seed", seed, "chooses the calibration frames");
+    data.declare(arguments);
+    model_options.declare(arguments);
+    arguments.parse(argc, argv);
+    if (calibration_frames < 1) throw UsageError("--calibration-frames must be at least 1");
+    if (!(percentile > 50 && percentile <= 100)) throw UsageError("--percentile must be above 50 and at most 100");
+  }
+};
+
+/// Splits the frames: calibration takes from those that --frames left out, or without --frames from all of them.
+void choose_frames(const Options& options, Dataset& calibration, Dataset& evaluated, const std::vector<FrameId>& selected) {
+  std::vector<FrameId> candidates;
+  const bool all_selected = selected.size() == calibration.frames.size();
+  for (const FrameId& id : calibration.frames)
+    if (all_selected || std::find(selected.begin(), selected.end(), id) == selected.end()) candidates.push_back(id);
+  const size_t wanted = std::min({static_cast<size_t>(options.calibration_frames), candidates.size() - (all_selected ? 1 : 0)});
+  if (wanted == 0) throw Error("there is only one frame; calibration and evaluation need different ones");
+  Random(options.seed).shuffle(std::span(candidates));
+  candidates.resize(wanted);
+  calibration.frames = candidates;
+  evaluated.frames.clear();
+  for (const FrameId& id : selected)
+    if (std::find(candidates.begin(), candidates.end(), id) == candidates.end()) evaluated.frames.push_back(id);
+}
+
+Calibration calibrate(const Options& options, const Graph& graph, const Dataset& frames) {
+  const CalibrationOptions how{calibration_method(options.calibration), options.percentile};
+  const Plan plan(graph);
+  FrameReader reader(frames, graph.preprocessing, plan.inputs()[0], plan.isa());
+  return Calibration(graph, how, frames.size(), [&](size_t i, std::span<float> target) {
+    check_cancelled();
+    reader.read(i, std::as_writable_bytes(target));
+  });
+}
+
+/// The command that makes this row alone.
+std::string row_command(const Options& options, std::string_view technique, const std::string& whole) {
+  if (options.techniques.size() == 1 && options.techniques[0] == technique) return whole;
+  return whole + " --techniques " + std::string(technique);
+}
+
+ModelResult run_technique(const Pass& pass, const Graph& graph, const PassContext& context, const Evaluator& evaluator, const Options& options) {
+  const auto path = std::filesystem::path(options.out) / (std::string(pass.name) + ".tflite");
+  ModelResult result;
+  result.technique = pass.name;
+  try {
+    const Graph optimized = apply(pass, graph, context);
+    const size_t bytes = write_model(optimized, path);
+    const Graph written = read_model(path);  // what is measured is what the file holds
+    result = evaluator.evaluate(std::string(pass.name), written);
+    result.size_bytes = bytes;
+    result.model_path = path.string();
+    const std::string note = float_ops_note(written);
+    if (pass.needs.calibration && !note.empty()) result.status = "ok, " + note;
+  } catch (const Error& e) {
+    result.status = std::string("failed: ") + e.what();
+  }
+  return result;
+}
+
+}  // namespace
+
+void run_optimize(int argc, char** argv) {
+  Options options;
+  options.parse(argc, argv);
+  const auto passes = find_techniques(options.techniques);
+  calibration_method(options.calibration);
+  Graph graph = load_model(options.model, options.model_options);
+  std::vector<FrameId> selected;
+  Dataset evaluated = load_dataset(options.data, options.model_options, graph, selected), calibration_frames = evaluated;
+  graph = simplify(std::move(graph));
+  choose_frames(options, calibration_frames, evaluated, selected);
+  std::filesystem::create_directories(options.out);
+
+  fmt::print(stderr, "{}: {} frames evaluated, {} for calibration\n", options.model, evaluated.size(), calibration_frames.size());
+  RunResult run{.command = command_text(argc, argv), .model = options.model, .reference = "float32", .frames = evaluated.size(), .calibration_frames = calibration_frames.size()};
+  const bool needs_calibration = std::any_of(passes.begin(), passes.end(), [](const Pass* p) { return p->needs.calibration; });
+  std::optional<Calibration> calibration;
+  if (needs_calibration) calibration.emplace(calibrate(options, graph, calibration_frames));
+  const PassContext context{calibration ? &*calibration : nullptr};
+  const Evaluator evaluator(graph, evaluated);
+  for (const Pass* pass : passes) {
+    check_cancelled();
+    run.models.push_back(run_technique(*pass, graph, context, evaluator, options));
+    run.models.back().command = row_command(options, pass->name, run.command);
+    write_results(run, std::filesystem::path(options.out) / "results.json");
+  }
+  fmt::print("{}", results_table(run));
+  if (evaluated.columns.size() > 1) fmt::print("\n{}", outputs_table(run));
+  const bool any_failed = std::any_of(run.models.begin(), run.models.end(), [](const ModelResult& m) { return m.status.starts_with("failed"); });
+  if (any_failed) throw Error("some techniques failed; the table says why");
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recordings of the Udacity simulator: driving_log.csv (center,left,right,steering,throttle,brake,speed; usually without
+// a header) and IMG/. The paths in it are those of the recording computer, so only the file names count; the left and
+// right cameras are not used.
+#include "data/csv.h"
+#include "data/readers.h"
+#include "host/atomic_file.h"
+
+namespace slimpilot {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kFields = 7, kFirstLabel = 3;
+
+/// The part behind the last / or \ (the recording computer may have run Windows).
+std::string file_name(const std::string& path) {
+  const size_t slash = path.find_last_of("/\\");
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+/// Adds the row to the frames or to the bad rows.
+void add_row(LabelFile& file, int row, const std::vector<std::string>& fields) {
+  const auto reject = [&](std::string reason) { file.bad.push_back({row, std::move(reason)}); };
+  if (fields.size() != kFields) {
+    return reject("has " + std::to_string(fields.size()) + " columns instead of " + std::to_string(kFields));
+  }
+  const std::string name = file_name(fields[0]);
+  if (name.empty() || name == "." || name == "..") return reject("names no centre image");
+  Frame frame{.image = file.recording.folder / "IMG" / name, .labels = {}, .row = row};
+  for (size_t i = kFirstLabel; i < kFields; ++i) {
+    const std::optional<float> label = parse_label(fields[i]);
+    if (!label) {
+      return reject(file.recording.columns[i - kFirstLabel] + " is not a finite number: '" + printable(fields[i]) + "'");
+    }
+    frame.labels.push_back(*label);
+  }
+  file.recording.frames.push_back(std::move(frame));
+}
+
+}  // namespace
+
+LabelFile read_udacity(const fs::path& folder) {
+  LabelFile file{.path = folder / "driving_log.csv", .recording = {}, .bad = {}};
+  file.recording.folder = folder;
+  file.recording.format = "udacity";
+  file.recording.columns = {"steering", "throttle", "brake", "speed"};
+  const std::string text = read_file(file.path);
+  int row = 0;
+  for (const std::string_view line : split_lines(file.path, text)) {
+    const std::vector<std::string> fields = split_fields(line);
+    if (++row == 1 && fields[0] == "center") continue;
+    add_row(file, row, fields);
+  }
+  return file;
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loops that do nothing but what a core can do fastest, to measure its limits: multiply-adds in registers, and reading memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace slimpilot {
+
+/// Each loop does `rounds` · macs_per_round multiply-adds; the sum of what was computed is returned, so nothing is left out.
+struct LimitLoops {
+  double (*real)(int64_t rounds) noexcept;
+  int64_t real_macs_per_round;
+  double (*integer)(int64_t rounds) noexcept;
+  int64_t integer_macs_per_round;
+  /// Reads `bytes` (a multiple of 1024, 64-byte aligned) once.
+  double (*read)(const void* data, size_t bytes) noexcept;
+};
+
+namespace reference {
+extern const LimitLoops limit_loops;
+}
+namespace avx2 {
+extern const LimitLoops limit_loops;
+}
+namespace avx512 {
+extern const LimitLoops limit_loops;  // integers as avx2
+}
+namespace avx512vnni {
+extern const LimitLoops limit_loops;
+}
+
+}  // namespace slimpilot

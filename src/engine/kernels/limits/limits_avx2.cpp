@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits of AVX2.
+#include "engine/kernels/limits/limits_generic.h"
+#include "engine/kernels/simd_avx2.h"
+
+namespace slimpilot::avx2 {
+
+const LimitLoops limit_loops = {multiply_add_loop<FloatAvx2>, kMacsPerRound<FloatAvx2>, multiply_add_loop<IntegerAvx2>,
+                                kMacsPerRound<IntegerAvx2>, read_loop<FloatAvx2>};
+
+}  // namespace slimpilot::avx2

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Labelled frames and what a network says of them.
+#include "eval/dataset.h"
+
+#include "base/parallel.h"
+#include "host/image_file.h"
+
+namespace slimpilot {
+
+std::vector<FrameId> all_frames(const std::vector<Recording>& recordings) {
+  std::vector<FrameId> frames;
+  for (size_t r = 0; r < recordings.size(); ++r)
+    for (size_t f = 0; f < recordings[r].frames.size(); ++f) frames.push_back({r, f});
+  return frames;
+}
+
+FrameReader::FrameReader(const Dataset& dataset, const Preprocessing& preprocessing, const TensorView& input, Isa isa)
+    : dataset_(&dataset) {
+  for (const Recording& r : dataset.recordings)
+    inputs_.emplace_back(preprocessing, input, r.image_size.height, r.image_size.width, isa);
+}
+
+void FrameReader::read(size_t i, std::span<std::byte> target) {
+  const Image image = read_image(dataset_->frame(i).image);
+  inputs_[dataset_->frames[i].recording].prepare(image.pixels, target);
+}
+
+std::vector<std::vector<float>> predict(const Plan& plan, const Preprocessing& preprocessing, const Dataset& dataset,
+                                        const std::string& title, const ProgressOutput& output) {
+  std::vector<std::vector<float>> results(dataset.size());
+  Progress progress(title, dataset.size(), output);
+  parallel_for(dataset.size(), [&](size_t first, size_t last) {
+    FrameReader reader(dataset, preprocessing, plan.inputs()[0], plan.isa());
+    Session session(plan);
+    for (size_t i = first; i < last; ++i) {
+      check_cancelled();
+      reader.read(i, session.input());
+      session.run();
+      session.read_outputs(results[i]);
+      progress.advance();
+    }
+  });
+  return results;
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long a network takes on this CPU, one frame at a time, one thread.
+#pragma once
+
+#include <vector>
+
+#include "engine/session.h"
+
+namespace slimpilot {
+
+struct Latency {
+  double p50_ms = 0, p90_ms = 0, p99_ms = 0, p999_ms = 0;
+  size_t runs = 0;
+};
+
+struct LatencyOptions {
+  size_t warmup_runs = 20;
+  size_t least_runs = 200, most_runs = 20000;
+  double seconds = 0.5;  // goes on until both least_runs and this are reached
+  uint64_t seed = 1;
+};
+
+/// Network inputs (each as the input tensor's bytes) are taken at random, so that neither caches nor branch predictors learn
+/// one frame by heart. Measures Session::run alone.
+Latency measure_latency(const Plan& plan, const std::vector<std::vector<std::byte>>& inputs, const LatencyOptions& options = {});
+
+/// Median time of each step in ms, measured in whole runs.
+std::vector<double> measure_steps(const Plan& plan, const std::vector<std::vector<std::byte>>& inputs, size_t runs);
+
+}  // namespace slimpilot

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Keras .h5 file holds, as it is: the configuration's text and each layer's weights in Keras' layout. What they
+// mean is for keras_config.h and keras_graph.h.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace slimpilot {
+
+struct KerasTensor {
+  std::string name;  // as in the file, for example "conv2d/kernel:0"
+  Shape shape;       // every extent positive
+  std::vector<float> values;
+};
+
+struct KerasLayerWeights {
+  std::string layer;
+  std::vector<KerasTensor> tensors;  // in Keras' order
+};
+
+struct KerasFile {
+  std::string keras_version;  // "2.10.0"; empty: not in the file
+  std::string model_config;   // JSON
+  std::vector<KerasLayerWeights> layers;
+};
+
+/// Reads `path` with libhdf5 in a child process, since libhdf5 crashes on hostile files. Throws Error for what is no file
+/// saved by model.save, declares more weights than 2 GiB or 64 times its size, or links to other files.
+KerasFile load_keras_file(const std::filesystem::path& path);
+
+/// What the child sends, and its inverse, which throws Error for anything else.
+std::string encode_keras_file(const KerasFile& file);
+KerasFile decode_keras_file(std::string_view bytes);
+
+}  // namespace slimpilot

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// The networks of the reference study.
+#include "graph/networks.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "graph/edit.h"
+
+namespace slimpilot {
+namespace {
+
+/// Adds layer after layer to a graph.
+class Builder {
+ public:
+  Builder(std::string_view name, Shape input, uint64_t seed) : random_(seed) {
+    graph_.name = name;
+    last_ = add_value(graph_, "image", std::move(input));
+    graph_.inputs = {last_};
+    graph_.preprocessing = {.crop_top = 240, .crop_bottom = 480, .resize = true};
+    graph_.meaning = {{"v", "m/s", 6.5f, 24}, {"w", "rad/s", -7.1f, 7.1f}};
+  }
+
+  void batch_norm() {
+    const int c = shape()[3];
+    const std::string name = "batch_norm";
+    const auto vector = [&](const char* what, float value) {
+      return add_constant(graph_, name + "/" + what, {c}, std::vector<float>(static_cast<size_t>(c), value));
+    };
+    last_ = append_node(graph_, name, BatchNorm{}, {last_, vector("gamma", 1), vector("beta", 0), vector("mean", 0), vector("variance", 1)});
+  }
+  void conv(int filters, int kernel, int stride, Padding padding) {
+    const std::string name = "conv" + std::to_string(++convs_);
+    const int c = shape()[3];
+    const ValueId w = glorot(name + "/kernel", {filters, kernel, kernel, c}, kernel * kernel * c, kernel * kernel * filters);
+    last_ = append_node(graph_, name, Conv2D{stride, stride, padding}, {last_, w, zeros(name + "/bias", filters)});
+    activation(name, ActivationKind::relu);
+  }
+  void dense(int units, ActivationKind kind = ActivationKind::relu) {
+    const std::string name = "dense" + std::to_string(++denses_);
+    const int inputs = shape()[1];
+    const ValueId w = glorot(name + "/kernel", {units, inputs}, inputs, units);
+    last_ = append_node(graph_, name, Dense{}, {last_, w, zeros(name + "/bias", units)});
+    if (kind != ActivationKind::none) activation(name, kind);
+  }
+  /// Keras' initialisation but for the recurrent kernel (orthogonal there, Glorot here): one step never reads it.
+  void conv_lstm(int filters, int kernel, bool sequences) {
+    const std::string name = "conv_lstm" + std::to_string(++lstms_);
+    const int c = shape()[4], cells = kernel * kernel;
+    const ValueId w = glorot(name + "/kernel", {4 * filters, kernel, kernel, c}, cells * c, cells * 4 * filters);
+    const ValueId r = glorot(name + "/recurrent_kernel", {4 * filters, kernel, kernel, filters}, cells * filters, cells * 4 * filters);
+    const ValueId b = zeros(name + "/bias", 4 * filters);
+    for (int f = filters; f < 2 * filters; ++f) graph_.value(b).elements<float>()[static_cast<size_t>(f)] = 1;
+    last_ = append_node(graph_, name, ConvLstm2D{.return_sequences = sequences}, {last_, w, r, b});
+  }
+  void reshape(const std::string& name, Shape target) { last_ = append_node(graph_, name, Reshape{std::move(target)}, {last_}); }
+  void flatten() { reshape("flatten", {1, static_cast<int>(element_count(shape()))}); }
+
+  const Shape& shape() const { return graph_.value(last_).shape; }
+  Preprocessing& preprocessing() { return graph_.preprocessing; }
+  Graph finish() {
+    graph_.outputs = {last_};
+    verify(graph_);
+    return std::move(graph_);
+  }
+
+ private:
+  void activation(const std::string& layer, ActivationKind kind) {
+    last_ = append_node(graph_, layer + "/" + std::string(activation_name(kind)), Activation{kind}, {last_});
+  }
+  ValueId zeros(std::string name, int count) {
+    return add_constant(graph_, std::move(name), {count}, std::vector<float>(static_cast<size_t>(count)));
+  }
+  ValueId glorot(std::string name, Shape shape, int fan_in, int fan_out) {
+    const double limit = std::sqrt(6.0 / (fan_in + fan_out));
+    std::vector<float> weights(static_cast<size_t>(element_count(shape)));
+    for (float& w : weights) w = static_cast<float>(random_.uniform(-limit, limit));
+    return add_constant(graph_, std::move(name), std::move(shape), weights);
+  }
+
+  Graph graph_;
+  Random random_;
+  ValueId last_;
+  int convs_ = 0, denses_ = 0, lstms_ = 0;
+};
+
+/// x/255.
+void normalize_unit(Preprocessing& p) {
+  for (float& scale : p.scale) scale = 1.0f / 255;
+}
+
+/// (x/255 − mean)/deviation with the means and deviations of ImageNet.
+void normalize_imagenet(Preprocessing& p) {
+  constexpr float mean[] = {0.485f, 0.456f, 0.406f}, deviation[] = {0.229f, 0.224f, 0.225f};
+  for (int c = 0; c < 3; ++c) {
+    p.scale[c] = 1 / (255 * deviation[c]);
+    p.offset[c] = -mean[c] / deviation[c];
+  }
+}
+
+Graph pilotnet(std::string_view name, Padding padding, uint64_t seed) {
+  Builder b(name, {1, 66, 200, 3}, seed);
+  if (padding == Padding::same) normalize_imagenet(b.preprocessing());
+  else normalize_unit(b.preprocessing());
+  b.batch_norm();
+  b.conv(24, 5, 2, padding);
+  b.conv(36, 5, 2, padding);
+  b.conv(48, 5, 2, padding);
+  b.conv(64, 3, 1, padding);
+  b.conv(64, 3, 1, padding);
+  b.flatten();
+  for (const int units : {1164, 100, 50, 10}) b.dense(units);
+  b.dense(2, ActivationKind::none);
+  return b.finish();
+}
+
+Graph deepest_lstm_tiny_pilotnet(std::string_view name, uint64_t seed) {
+  Builder b(name, {1, 50, 100, 3}, seed);
+  normalize_imagenet(b.preprocessing());
+  for (int i = 0; i < 3; ++i) b.conv(8, 3, 2, Padding::valid);
+  const Shape image = b.shape();
+  b.reshape("reshape", {1, 1, image[1], image[2], image[3]});
+  for (const bool sequences : {true, true, false}) b.conv_lstm(8, 5, sequences);
+  b.flatten();
+  for (const int units : {50, 10}) b.dense(units);
+  b.dense(2, ActivationKind::none);
+  return b.finish();
+}
+
+}  // namespace
+
+std::vector<std::string_view> network_names() { return {"pilotnet", "pilotnet_same", "deepest_lstm_tiny_pilotnet"}; }
+
+Graph make_network(std::string_view name, uint64_t seed) {
+  if (name == "pilotnet") return pilotnet(name, Padding::valid, seed);
+  if (name == "pilotnet_same") return pilotnet(name, Padding::same, seed);
+  if (name == "deepest_lstm_tiny_pilotnet") return deepest_lstm_tiny_pilotnet(name, seed);
+  throw Error("there is no network '" + std::string(name) + "'; the networks are pilotnet, pilotnet_same and deepest_lstm_tiny_pilotnet");
+}
+
+}  // namespace slimpilot

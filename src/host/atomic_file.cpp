@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writing through a temporary file and rename; reading through InputFile.
+#include "host/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include "base/error.h"
+#include "host/input_file.h"
+
+namespace slimpilot {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail_to_write(const fs::path& path, int reason) {
+  throw Error(path.string() + ": cannot be written: " + std::strerror(reason));
+}
+
+/// A new file beside the target, removed again unless it was renamed.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const fs::path& target) : target_(target) {
+    static std::atomic<unsigned> counter{0};
+    do {  // a killed run with the same process number may have left its file
+      path_ = target;
+      path_ += ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+      descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (descriptor_ < 0 && errno == EEXIST);
+    if (descriptor_ < 0) fail_to_write(target_, errno);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    if (descriptor_ >= 0) close(descriptor_);
+    if (!renamed_) unlink(path_.c_str());
+  }
+
+  void write_all(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t count = write(descriptor_, bytes.data(), bytes.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail_to_write(target_, errno);
+      bytes = bytes.subspan(static_cast<size_t>(count));
+    }
+  }
+
+  void rename_to_target() {
+    if (fsync(descriptor_) != 0) fail_to_write(target_, errno);
+    const int closed = close(descriptor_);
+    descriptor_ = -1;
+    if (closed != 0 || rename(path_.c_str(), target_.c_str()) != 0) fail_to_write(target_, errno);
+    renamed_ = true;
+  }
+
+ private:
+  fs::path target_, path_;
+  int descriptor_ = -1;
+  bool renamed_ = false;
+};
+
+}  // namespace
+
+void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes) {
+  std::error_code unknown;
+  const fs::file_status status = fs::status(path, unknown);
+  // rename() would replace even a device such as /dev/null.
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    throw Error(path.string() + ": cannot be written: it exists and is not a regular file; choose another name");
+  }
+  TemporaryFile file(path);
+  file.write_all(bytes);
+  file.rename_to_target();
+}
+
+std::string read_file(const fs::path& path) {
+  const InputFile file(path);
+  std::string bytes(file.size(), '\0');
+  bytes.resize(file.read_at(0, {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}));
+  return bytes;
+}
+
+}  // namespace slimpilot

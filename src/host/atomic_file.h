@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole files in and out. What is written appears under its name complete or not at all, so a killed run leaves no half
+// file.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace slimpilot {
+
+/// Writes a temporary file beside `path`, flushes it to the disk and renames it to `path`, replacing a file that is
+/// there. Throws Error with path and reason, leaving no temporary file; refuses a `path` that is no regular file.
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
+inline void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
+  write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+/// The bytes of a regular file. Throws Error with path and reason.
+std::string read_file(const std::filesystem::path& path);
+
+}  // namespace slimpilot

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files appear whole or not at all, and what cannot be a file is refused.
+#include "host/atomic_file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+namespace slimpilot {
+namespace {
+
+namespace fs = std::filesystem;
+
+class AtomicFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) / ("atomic_file_" + std::to_string(getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  long files() const { return std::distance(fs::directory_iterator(folder_), fs::directory_iterator()); }
+
+  template <class Action>
+  static std::string error_of(Action action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(AtomicFile, ReadsBackWhatWasWrittenAndReplaces) {
+  const std::string bytes("a\0b\r\n\xff", 6);
+  write_file_atomically(folder_ / "x", std::string_view("old and longer"));
+  write_file_atomically(folder_ / "x", bytes);
+  EXPECT_EQ(read_file(folder_ / "x"), bytes);
+  write_file_atomically(folder_ / "x", std::string_view());
+  EXPECT_EQ(read_file(folder_ / "x"), "");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, LeavesNothingBehindOnFailure) {
+  fs::create_directory(folder_ / "x");
+  EXPECT_EQ(error_of([&] { write_file_atomically(folder_ / "x", std::string_view("text")); }),
+            (folder_ / "x").string() + ": cannot be written: it exists and is not a regular file; choose another name");
+  EXPECT_EQ(error_of([&] { write_file_atomically(folder_ / "none" / "y", std::string_view("text")); }),
+            (folder_ / "none/y").string() + ": cannot be written: No such file or directory");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, DoesNotReplaceADevice) {
+  EXPECT_NE(error_of([] { write_file_atomically("/dev/null", std::string_view("text")); }), "no error");
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
+TEST_F(AtomicFile, ReadsOnlyRegularFiles) {
+  EXPECT_EQ(error_of([&] { read_file(folder_); }), folder_.string() + ": is a folder; give a file");
+  EXPECT_EQ(error_of([&] { read_file(folder_ / "none"); }),
+            (folder_ / "none").string() + ": cannot be opened: No such file or directory");
+  EXPECT_EQ(error_of([&] { read_file("/dev/zero"); }), "/dev/zero: is not a regular file; give a file");
+}
+
+}  // namespace
+}  // namespace slimpilot

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ranges of a network's activations, observed on a few representative frames. Memory is bounded: per value two numbers
+// and a histogram, whatever the number of frames.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace slimpilot {
+
+struct ValueRange {
+  float low = 0, high = 0;
+};
+
+/// How a range follows from what was observed: all of it; all but a share at both ends; or the part with the least expected
+/// squared error of an 8-bit quantization.
+enum class CalibrationMethod { minmax, percentile, mse };
+
+struct CalibrationOptions {
+  CalibrationMethod method = CalibrationMethod::minmax;
+  double percentile = 99.99;  // kept, in percent
+};
+
+/// "minmax", "percentile" or "mse"; Error otherwise.
+CalibrationMethod calibration_method(const std::string& name);
+
+class Calibration {
+ public:
+  /// Runs `graph` (float) on `frames` inputs; `read_input(i, target)` fills the i-th. May read each frame twice.
+  Calibration(const Graph& graph, const CalibrationOptions& options, size_t frames,
+              const std::function<void(size_t, std::span<float>)>& read_input);
+
+  /// By value name; also the graph's inputs.
+  ValueRange range(const std::string& value_name) const { return ranges_.at(value_name); }
+  /// Of each element of the network's result.
+  const std::vector<ValueRange>& output_ranges() const { return output_ranges_; }
+
+ private:
+  std::map<std::string, ValueRange> ranges_;
+  std::vector<ValueRange> output_ranges_;
+};
+
+/// Counts of a value's numbers in equal bins between its least and greatest.
+struct Histogram {
+  ValueRange range;
+  std::vector<uint64_t> bins;
+};
+ValueRange percentile_range(const Histogram& histogram, double percent_kept);
+ValueRange least_error_range(const Histogram& histogram);
+
+}  // namespace slimpilot

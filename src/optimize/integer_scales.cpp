@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which scale every activation of a network gets in integers.
+#include "optimize/integer_scales.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "graph/edit.h"
+
+namespace slimpilot {
+namespace {
+
+Quantization single(float scale, int32_t zero_point) { return {{scale}, {zero_point}, -1}; }
+
+/// tanh and sigmoid results, and clips to 0…1, whose scale makes the type's own saturation the clip.
+std::optional<Quantization> fixed_scale(const Op& op, ElementType type) {
+  const bool s8 = type == ElementType::s8;
+  const auto for_kind = [&](ActivationKind kind) -> std::optional<Quantization> {
+    if (kind == ActivationKind::tanh) return s8 ? single(1.0f / 128, 0) : single(1.0f / 32768, 0);
+    if (kind == ActivationKind::sigmoid || kind == ActivationKind::relu_0_to_1)
+      return s8 ? single(1.0f / 256, -128) : single(1.0f / 32768, 0);
+    return std::nullopt;
+  };
+  return std::visit(Overloaded{
+                        [&](const Activation& o) { return for_kind(o.kind); },
+                        [&](const Conv2D& o) { return for_kind(o.activation); },
+                        [&](const DepthwiseConv2D& o) { return for_kind(o.activation); },
+                        [&](const Dense& o) { return for_kind(o.activation); },
+                        [](const auto&) -> std::optional<Quantization> { return std::nullopt; },
+                    },
+                    op);
+}
+
+bool keeps_scale(const Op& op) {
+  return std::holds_alternative<Pool2D>(op) || std::holds_alternative<Reshape>(op) || std::holds_alternative<Crop2D>(op) ||
+         std::holds_alternative<Pad2D>(op);
+}
+
+/// Where a function no longer distinguishes inputs at this precision. tanh(±4) and sigmoid(±8) are within half a step of their
+/// limits in 8 bits; ELU's lower bound −1 is reached within half a step of its output at ln(step/2).
+ValueRange useful_inputs(ActivationKind kind, ValueRange range, ElementType type) {
+  constexpr float kNoLimit = 3.4e38f;
+  const bool s8 = type == ElementType::s8;
+  switch (kind) {
+    case ActivationKind::tanh: return s8 ? ValueRange{-4, 4} : ValueRange{-10, 10};
+    case ActivationKind::sigmoid: return s8 ? ValueRange{-8, 8} : ValueRange{-10, 10};
+    case ActivationKind::elu: return {std::log((std::max(range.high, 0.0f) + 1) / (s8 ? 255 : 65535) / 2), kNoLimit};
+    case ActivationKind::relu: return {0, kNoLimit};
+    case ActivationKind::relu6: return {0, 6};
+    case ActivationKind::relu_0_to_1: return {0, 1};
+    case ActivationKind::relu_n1_to_1: return {-1, 1};
+    case ActivationKind::hard_sigmoid: return {-2.5f, 2.5f};
+    case ActivationKind::none: break;
+  }
+  return {-kNoLimit, kNoLimit};
+}
+
+/// The range cut to what its readers can tell apart, if all of them are activations.
+ValueRange cut_for_readers(const Graph& graph, ValueId id, ValueRange range, ElementType type) {
+  const auto readers = consumers_of(graph, id);
+  if (readers.empty() || is_output(graph, id)) return range;
+  ValueRange useful{0, 0};
+  for (const int reader : readers) {
+    const auto* activation = std::get_if<Activation>(&graph.nodes[static_cast<size_t>(reader)].op);
+    if (activation == nullptr) return range;
+    const ValueRange limits = useful_inputs(activation->kind, range, type);
+    useful = {std::min(useful.low, limits.low), std::max(useful.high, limits.high)};
+  }
+  return {std::max(range.low, useful.low), std::min(range.high, useful.high)};
+}
+
+}  // namespace
+
+Quantization quantization_of_range(ValueRange range, ElementType type) {
+  const double low = std::min(0.0f, range.low), high = std::max(0.0f, range.high);
+  if (low == high) return single(1, 0);
+  if (type == ElementType::s16) return single(static_cast<float>(std::max(-low, high) / 32767), 0);
+  const float scale = static_cast<float>((high - low) / 255);
+  return single(scale, static_cast<int32_t>(std::clamp(std::round(-128 - low / static_cast<double>(scale)), -128.0, 127.0)));
+}
+
+std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std::string, ValueRange>& ranges, ElementType type) {
+  std::vector<Quantization> scales(graph.values.size());
+  const auto observed = [&](ValueId id) {
+    return quantization_of_range(cut_for_readers(graph, id, ranges.at(graph.value(id).name), type), type);
+  };
+  for (const ValueId id : graph.inputs) scales[static_cast<size_t>(id)] = observed(id);
+  for (const Node& node : graph.nodes) {
+    Quantization& result = scales[static_cast<size_t>(node.output)];
+    if (keeps_scale(node.op)) result = scales[static_cast<size_t>(node.inputs[0])];
+    else if (const auto fixed = fixed_scale(node.op, type)) result = *fixed;
+    else result = observed(node.output);
+  }
+  return scales;
+}
+
+}  // namespace slimpilot

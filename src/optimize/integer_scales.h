@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which scale every activation of a network gets in integers.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "optimize/calibrate.h"
+
+namespace slimpilot {
+
+/// Scale and zero point that represent `range` (widened to hold zero): s8 asymmetric, s16 symmetric.
+Quantization quantization_of_range(ValueRange range, ElementType type);
+
+/// One quantization per value id (constants: empty). Ops that only move or choose numbers keep their input's; sigmoid, tanh and
+/// clips to 0…1 have fixed ones; a range in front of a function is cut where the function saturates.
+std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std::string, ValueRange>& ranges, ElementType type);
+
+}  // namespace slimpilot

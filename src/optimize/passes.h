@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every pass by name. The header comment of each one's .cpp shows what it does and where its formula comes from.
+#pragma once
+
+#include "optimize/pass.h"
+
+namespace slimpilot {
+
+// Passes that save work and change no result beyond rounding.
+Graph remove_dead(Graph graph);
+Graph fold_batch_norm(Graph graph);
+Graph fold_hard_sigmoid(Graph graph);
+Graph fuse_activation(Graph graph);
+
+/// All of the above in order: what every technique starts from.
+Graph simplify(Graph graph);
+
+// Passes that trade accuracy for size and speed.
+Graph quantize_dynamic_range(Graph graph);
+Graph quantize_float16(Graph graph);
+
+struct IntegerOptions {
+  ElementType activations = ElementType::s8;  // or s16
+  bool integer_io = false;                    // the network's own inputs and outputs are integers too
+};
+Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options);
+
+/// Ops of an integer graph that LiteRT has no integer kernel for and that therefore run in real numbers, as
+/// "not integer-only: ELU"; empty if there are none.
+std::string float_ops_note(const Graph& graph);
+
+}  // namespace slimpilot

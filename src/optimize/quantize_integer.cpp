@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Before: a float graph.   After: the same in int8 (or int16 activations with int8 weights), Quantize and Dequantize at its ends.
+// Numbers follow docs/int8.md: weights symmetric per output, biases integers of scale s_in·s_w. An op without an integer kernel
+// runs in real numbers between a Dequantize and a Quantize. Outputs whose ranges differ more than twofold never share a scale:
+// the last dense layer is split into one per output.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "graph/edit.h"
+#include "optimize/integer_scales.h"
+#include "optimize/passes.h"
+#include "optimize/quantize_weights.h"
+
+namespace slimpilot {
+namespace {
+
+using Ranges = std::map<std::string, ValueRange>;
+
+/// The input's range: cameras give 8 bits, so preprocessing says what can come, whatever the calibration frames showed.
+ValueRange input_range(const Graph& graph) {
+  const Preprocessing& p = graph.preprocessing;
+  ValueRange range{p.offset[0], p.offset[0]};
+  for (int c = 0; c < 3; ++c)
+    for (const float end : {p.offset[c], 255 * p.scale[c] + p.offset[c]}) range = {std::min(range.low, end), std::max(range.high, end)};
+  return range;
+}
+
+/// Row `row` of a constant whose first dimension counts outputs.
+ValueId add_row(Graph& graph, ValueId constant, int row, const std::string& suffix) {
+  Value part = graph.value(constant);
+  const size_t bytes = part.data.size() / static_cast<size_t>(part.shape[0]);
+  const auto first = part.data.begin() + static_cast<ptrdiff_t>(bytes * static_cast<size_t>(row));
+  part.data = {first, first + static_cast<ptrdiff_t>(bytes)};
+  part.shape[0] = 1;
+  part.name += suffix;
+  graph.values.push_back(std::move(part));
+  return static_cast<ValueId>(graph.values.size()) - 1;
+}
+
+bool differ_twofold(const std::vector<ValueRange>& ranges) {
+  float least = 3.4e38f, greatest = 0;
+  for (const ValueRange& r : ranges) {
+    const float extent = std::max(std::abs(r.low), std::abs(r.high));
+    least = std::min(least, extent);
+    greatest = std::max(greatest, extent);
+  }
+  return greatest > 2 * least;
+}
+
+/// Splits the last dense layer into one per output where their ranges ask for it.
+void split_outputs(Graph& graph, const std::vector<ValueRange>& output_ranges, Ranges& ranges) {
+  if (graph.outputs.size() != 1 || output_ranges.size() < 2 || !differ_twofold(output_ranges)) return;
+  const int producer = producer_of(graph, graph.outputs[0]);
+  if (producer < 0 || !std::holds_alternative<Dense>(graph.nodes[static_cast<size_t>(producer)].op)) return;
+  const Node dense = graph.nodes[static_cast<size_t>(producer)];
+  if (!consumers_of(graph, dense.output).empty()) return;
+  graph.nodes.erase(graph.nodes.begin() + producer);
+  graph.outputs.clear();
+  for (size_t i = 0; i < output_ranges.size(); ++i) {
+    const std::string suffix = "/" + (graph.meaning.empty() ? std::to_string(i) : graph.meaning[i].name);
+    const int row = static_cast<int>(i);
+    const std::vector<ValueId> inputs{dense.inputs[0], add_row(graph, dense.inputs[1], row, suffix), add_row(graph, dense.inputs[2], row, suffix)};
+    graph.outputs.push_back(append_node(graph, dense.name + suffix, dense.op, inputs));
+    ranges[dense.name + suffix] = output_ranges[i];
+  }
+  remove_unused(graph);
+}
+
+/// Whether LiteRT computes the op in this type.
+bool has_integer_kernel(const Op& op, ElementType type) {
+  if (std::holds_alternative<ConvLstm2D>(op) || std::holds_alternative<BatchNorm>(op)) return false;
+  const auto* activation = std::get_if<Activation>(&op);
+  if (activation == nullptr) return true;
+  if (activation->kind == ActivationKind::hard_sigmoid) return false;
+  return type == ElementType::s8 || (activation->kind != ActivationKind::elu && activation->kind != ActivationKind::relu_0_to_1);
+}
+
+/// Builds the integer graph node by node; every activation of the source may exist in integers, in real numbers, or both.
+class Rewriter {
+ public:
+  Rewriter(const Graph& source, std::vector<Quantization> scales, const IntegerOptions& options)
+      : source_(source), scales_(std::move(scales)), options_(options), integer_(source.values.size(), kNoValue), real_(integer_) {
+    graph_.name = source.name;
+    graph_.preprocessing = source.preprocessing;
+    graph_.meaning = source.meaning;
+  }
+
+  Graph run() {
+    for (const ValueId id : source_.inputs) {
+      if (options_.integer_io) graph_.inputs.push_back(add_integer(id, ""));
+      else graph_.inputs.push_back(at(real_, id) = add_value(graph_, source_.value(id).name, source_.value(id).shape));
+    }
+    for (const Node& node : source_.nodes) {
+      if (has_integer_kernel(node.op, options_.activations)) add_integer_node(node);
+      else add_real_node(node);
+    }
+    for (const ValueId id : source_.outputs) graph_.outputs.push_back(options_.integer_io ? integer(id) : real(id));
+    return std::move(graph_);
+  }
+
+ private:
+  static ValueId& at(std::vector<ValueId>& map, ValueId id) { return map[static_cast<size_t>(id)]; }
+  const Quantization& scale(ValueId id) const { return scales_[static_cast<size_t>(id)]; }
+
+  ValueId add_integer(ValueId id, const std::string& suffix) {
+    const Value& value = source_.value(id);
+    const ValueId added = add_value(graph_, value.name + suffix, value.shape, options_.activations);
+    graph_.value(added).quantization = scale(id);
+    return at(integer_, id) = added;
+  }
+
+  /// The value in integers; quantizes it where only real numbers exist.
+  ValueId integer(ValueId id) {
+    if (at(integer_, id) != kNoValue) return at(integer_, id);
+    if (source_.value(id).is_constant()) return at(integer_, id) = add_integer_constant(source_.value(id));
+    const ValueId from = at(real_, id);
+    const ValueId added = add_integer(id, "/quantized");
+    graph_.nodes.push_back({graph_.value(added).name, Quantize{}, {from}, added});
+    return added;
+  }
+
+  /// The value in real numbers; dequantizes it where only integers exist.
+  ValueId real(ValueId id) {
+    if (at(real_, id) != kNoValue) return at(real_, id);
+    if (source_.value(id).is_constant()) return at(real_, id) = copy_constant(source_.value(id));
+    const Value& value = source_.value(id);
+    const ValueId added = add_value(graph_, value.name + "/dequantized", value.shape);
+    graph_.nodes.push_back({graph_.value(added).name, Dequantize{}, {at(integer_, id)}, added});
+    return at(real_, id) = added;
+  }
+
+  ValueId copy_constant(const Value& value) {
+    graph_.values.push_back(value);
+    return static_cast<ValueId>(graph_.values.size()) - 1;
+  }
+
+  /// An operand of Add or Mul.
+  ValueId add_integer_constant(const Value& value) {
+    const std::vector<float> reals = constant_as_floats(value);
+    const auto [low, high] = std::minmax_element(reals.begin(), reals.end());
+    const Quantization q = quantization_of_range({*low, *high}, options_.activations);
+    const auto quantized = [&](float x) { return std::round(x / q.scale[0]) + static_cast<float>(q.zero_point[0]); };
+    Value result{.name = value.name, .shape = value.shape, .type = options_.activations, .quantization = q};
+    for (const float x : reals) {
+      if (options_.activations == ElementType::s8) result.data.push_back(static_cast<std::byte>(static_cast<int8_t>(std::clamp(quantized(x), -128.0f, 127.0f))));
+      else append(result, static_cast<int16_t>(std::clamp(quantized(x), -32767.0f, 32767.0f)));
+    }
+    return copy_constant(result);
+  }
+
+  template <class T>
+  static void append(Value& value, T element) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&element);
+    value.data.insert(value.data.end(), bytes, bytes + sizeof element);
+  }
+
+  /// Weights in s8 and the bias in integers of scale s_in·s_w. Where a bias would leave 30 bits, the weight scale grows.
+  std::vector<ValueId> integer_weights(const Node& node) {
+    const int axis = std::holds_alternative<DepthwiseConv2D>(node.op) ? 3 : 0;
+    const float input_scale = scale(node.inputs[0]).scale[0];
+    const Value& bias = source_.value(node.inputs[2]);
+    const std::vector<float> reals = constant_as_floats(bias);
+    std::vector<float> least_scale;
+    for (const float b : reals) least_scale.push_back(std::abs(b) / input_scale / static_cast<float>(1 << 30));
+    const Value weights = quantized_weights(source_.value(node.inputs[1]), axis, least_scale);
+    const bool wide = options_.activations == ElementType::s16;
+    Value integers{.name = bias.name, .shape = bias.shape, .type = wide ? ElementType::s64 : ElementType::s32};
+    integers.quantization = Quantization{{}, std::vector<int32_t>(reals.size()), reals.size() == 1 ? -1 : 0};
+    for (size_t c = 0; c < reals.size(); ++c) {
+      integers.quantization->scale.push_back(input_scale * weights.quantization->scale[c]);
+      const double rounded = std::round(static_cast<double>(reals[c]) / integers.quantization->scale[c]);
+      if (wide) append(integers, static_cast<int64_t>(rounded));
+      else append(integers, static_cast<int32_t>(rounded));
+    }
+    const ValueId w = copy_constant(weights);
+    return {w, copy_constant(integers)};
+  }
+
+  void add_integer_node(const Node& node) {
+    std::vector<ValueId> inputs;
+    if (std::holds_alternative<Conv2D>(node.op) || std::holds_alternative<DepthwiseConv2D>(node.op) || std::holds_alternative<Dense>(node.op)) {
+      inputs = integer_weights(node);
+      inputs.insert(inputs.begin(), integer(node.inputs[0]));
+    } else {
+      for (const ValueId id : node.inputs) inputs.push_back(integer(id));
+    }
+    const ValueId output = add_integer(node.output, "");
+    graph_.nodes.push_back({node.name, node.op, std::move(inputs), output});
+  }
+
+  void add_real_node(const Node& node) {
+    std::vector<ValueId> inputs;
+    for (const ValueId id : node.inputs) inputs.push_back(real(id));
+    const Value& value = source_.value(node.output);
+    const ValueId output = at(real_, node.output) = add_value(graph_, value.name, value.shape);
+    graph_.nodes.push_back({node.name, node.op, std::move(inputs), output});
+  }
+
+  const Graph& source_;
+  std::vector<Quantization> scales_;
+  IntegerOptions options_;
+  Graph graph_;
+  std::vector<ValueId> integer_, real_;
+};
+
+}  // namespace
+
+Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options) {
+  Ranges ranges;
+  for (const ValueId id : graph.inputs) ranges[graph.value(id).name] = input_range(graph);
+  for (const Node& node : graph.nodes) ranges[graph.value(node.output).name] = calibration.range(graph.value(node.output).name);
+  split_outputs(graph, calibration.output_ranges(), ranges);
+  return Rewriter(graph, integer_scales(graph, ranges, options.activations), options).run();
+}
+
+std::string float_ops_note(const Graph& graph) {
+  std::set<std::string> names;
+  for (const Node& node : graph.nodes) {
+    const bool real = graph.value(node.inputs[0]).type == ElementType::f32 && graph.value(node.output).type == ElementType::f32;
+    if (!real) continue;
+    const auto* activation = std::get_if<Activation>(&node.op);
+    std::string name(activation ? activation_name(activation->kind) : op_name(node.op));
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    names.insert(name);
+  }
+  std::string note;
+  for (const std::string& name : names) note += (note.empty() ? "not integer-only: " : ", ") + name;
+  return note;
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Results as aligned text.
+#include "report/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace slimpilot {
+namespace {
+
+using Row = std::vector<std::string>;
+
+/// Characters on the screen: UTF-8 continuation bytes do not count.
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+bool is_number(const std::string& text) {
+  return !text.empty() && (std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '-' || text[0] == '+' || text == "inf");
+}
+
+void put_errors(Row& row, const std::optional<LabelErrors>& errors) {
+  row.push_back(errors ? significant(errors->mse) : "-");
+  row.push_back(errors ? significant(errors->mae) : "-");
+  row.push_back(errors && errors->count_nonzero ? significant(errors->mse_nonzero) : "-");
+}
+
+void put_deviation(Row& row, const std::optional<Deviation>& deviation) {
+  row.push_back(deviation ? decibels(deviation->sqnr_db) : "-");
+  row.push_back(deviation ? significant(deviation->max_difference) : "-");
+}
+
+}  // namespace
+
+std::string megabytes(size_t bytes) {
+  const double mb = static_cast<double>(bytes) / (1 << 20);
+  return mb < 0.1 ? fmt::format("{:.4f}", mb) : fmt::format("{:.2f}", mb);
+}
+std::string significant(double x) { return fmt::format("{:#.5g}", x); }
+std::string decibels(double x) { return std::isinf(x) ? "inf" : fmt::format("{:.1f}", x); }
+std::string milliseconds(double x) { return x < 1 ? fmt::format("{:.4f}", x) : fmt::format("{:.3f}", x); }
+
+std::string aligned_table(const std::vector<Row>& rows) {
+  std::vector<size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    std::string line;
+    for (size_t c = 0; c < row.size(); ++c) {
+      const std::string gap(widths[c] - width_of(row[c]), ' ');
+      const bool numeric = is_number(row[c]) || (&row == &rows[0] && rows.size() > 1 && c < rows[1].size() && is_number(rows[1][c]));
+      line += (c ? "  " : "") + (numeric ? gap + row[c] : row[c] + gap);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string results_table(const RunResult& run) {
+  std::vector<Row> rows{{"technique", "MB", "MSE", "MAE", "MSE (label≠0)", "SQNR dB", "max diff", "ms p50", "ms p99", "status"}};
+  for (const ModelResult& m : run.models) {
+    Row row{m.technique, m.size_bytes ? megabytes(m.size_bytes) : "-"};
+    put_errors(row, m.errors);
+    put_deviation(row, m.deviation);
+    row.push_back(m.latency ? milliseconds(m.latency->p50_ms) : "-");
+    row.push_back(m.latency ? milliseconds(m.latency->p99_ms) : "-");
+    row.push_back(m.status);
+    rows.push_back(std::move(row));
+  }
+  return aligned_table(rows);
+}
+
+std::string outputs_table(const RunResult& run) {
+  std::vector<Row> rows{{"technique", "output", "MSE", "MAE", "MSE (label≠0)", "SQNR dB", "max diff"}};
+  for (const ModelResult& m : run.models)
+    for (const OutputResult& o : m.outputs) {
+      Row row{m.technique, o.name};
+      put_errors(row, o.errors);
+      put_deviation(row, o.deviation);
+      rows.push_back(std::move(row));
+    }
+  return aligned_table(rows);
+}
+
+}  // namespace slimpilot

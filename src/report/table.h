@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Results as text that a person reads in a terminal.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "eval/results.h"
+
+namespace slimpilot {
+
+/// Columns aligned: text to the left, what starts with a digit, sign or "-" to the right. The first row is the header.
+std::string aligned_table(const std::vector<std::vector<std::string>>& rows);
+
+/// The table of `optimize` and `evaluate`: sizes in MB (2²⁰ bytes), times in ms.
+std::string results_table(const RunResult& run);
+
+/// The same per output, where there are several.
+std::string outputs_table(const RunResult& run);
+
+/// Number formats of all tables: MB with two decimals (four below 0.1), errors with five significant digits, dB with one decimal.
+std::string megabytes(size_t bytes);
+std::string significant(double x);
+std::string decibels(double x);
+std::string milliseconds(double x);
+
+}  // namespace slimpilot
