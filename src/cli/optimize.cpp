@@ -13,6 +13,7 @@
 #include "cli/model_options.h"
 #include "formats/formats.h"
 #include "optimize/calibrate.h"
+#include "optimize/calibration_frames.h"
 #include "optimize/passes.h"
 #include "optimize/recipes.h"
 #include "report/table.h"
@@ -21,7 +22,7 @@ namespace slimpilot {
 namespace {
 
 struct Options {
-  std::string model, out = "slimpilot-out", calibration = "minmax";
+  std::string model, out = "slimpilot-out", calibration = "mse";
   std::vector<std::string> techniques{"all"};
   int calibration_frames = 100;
   double percentile = 99.99;
@@ -46,20 +47,28 @@ struct Options {
   }
 };
 
+constexpr size_t kMostCandidates = 4000;  // frames among which those for calibration are chosen
+
 /// Splits the frames: calibration takes from those that --frames left out, or without --frames from all of them.
-void choose_frames(const Options& options, Dataset& calibration, Dataset& evaluated, const std::vector<FrameId>& selected) {
-  std::vector<FrameId> candidates;
+void choose_frames(const Options& options, const Graph& graph, Dataset& calibration, Dataset& evaluated, const std::vector<FrameId>& selected) {
   const bool all_selected = selected.size() == calibration.frames.size();
+  std::vector<FrameId> candidates;
   for (const FrameId& id : calibration.frames)
     if (all_selected || std::find(selected.begin(), selected.end(), id) == selected.end()) candidates.push_back(id);
-  const size_t wanted = std::min({static_cast<size_t>(options.calibration_frames), candidates.size() - (all_selected ? 1 : 0)});
-  if (wanted == 0) throw Error("there is only one frame; calibration and evaluation need different ones");
-  Random(options.seed).shuffle(std::span(candidates));
-  candidates.resize(wanted);
+  if (all_selected && candidates.size() < 2) throw Error("there is only one frame; calibration and evaluation need different ones");
+  if (candidates.size() > kMostCandidates) {
+    Random(options.seed).shuffle(std::span(candidates));
+    candidates.resize(kMostCandidates);
+  }
   calibration.frames = candidates;
+  const Predictions predictions = predict(Plan(graph), graph.preprocessing, calibration, "choosing calibration frames", progress_output());
+  const size_t most = all_selected ? candidates.size() - 1 : candidates.size();
+  calibration.frames.clear();
+  for (const size_t i : choose_calibration_frames(predictions, std::min(static_cast<size_t>(options.calibration_frames), most), options.seed))
+    calibration.frames.push_back(candidates[i]);
   evaluated.frames.clear();
   for (const FrameId& id : selected)
-    if (std::find(candidates.begin(), candidates.end(), id) == candidates.end()) evaluated.frames.push_back(id);
+    if (std::find(calibration.frames.begin(), calibration.frames.end(), id) == calibration.frames.end()) evaluated.frames.push_back(id);
 }
 
 Calibration calibrate(const Options& options, const Graph& graph, const Dataset& frames) {
@@ -90,7 +99,7 @@ ModelResult run_technique(const Pass& pass, const Graph& graph, const PassContex
     result.size_bytes = bytes;
     result.model_path = path.string();
     const std::string note = float_ops_note(written);
-    if (pass.needs.calibration && !note.empty()) result.status = "ok, " + note;
+    if (!note.empty()) result.status = "ok, " + note;
   } catch (const Error& e) {
     result.status = std::string("failed: ") + e.what();
   }
@@ -108,7 +117,7 @@ void run_optimize(int argc, char** argv) {
   std::vector<FrameId> selected;
   Dataset evaluated = load_dataset(options.data, options.model_options, graph, selected), calibration_frames = evaluated;
   graph = simplify(std::move(graph));
-  choose_frames(options, calibration_frames, evaluated, selected);
+  choose_frames(options, graph, calibration_frames, evaluated, selected);
   std::filesystem::create_directories(options.out);
 
   fmt::print(stderr, "{}: {} frames evaluated, {} for calibration\n", options.model, evaluated.size(), calibration_frames.size());

@@ -124,7 +124,7 @@ IntegerResult integer_result(const Site& s, ActivationKind activation, int outpu
   result.output_zero_point = s.zero_point(s.output());
   result.low = clamp.low;
   result.high = clamp.high;
-  result.whole_multiplier = std::holds_alternative<Dense>(s.node.op);
+  result.rounds_once = std::holds_alternative<Dense>(s.node.op);
   return result;
 }
 
@@ -364,15 +364,15 @@ NodeCall call_for(const Add&, const Site& s) {
   if (type == ElementType::f32) return {"add_f32", Call<BinaryArgs>{k.add_f32, args}, 0, 2};
   if (type != ElementType::s8 && type != ElementType::s16) s.fail_type();
   args.left_shift = type == ElementType::s8 ? 20 : 15;
-  const float twice_max = 2 * std::max(s.scale(s.input(0)), s.scale(s.input(1)));
+  const double twice_max = 2 * std::max(s.scale(s.input(0)), s.scale(s.input(1)));
   const auto set = [](double real, int32_t& multiplier, int32_t& shift) {
     const FixedPoint fixed = fixed_point(real);
     multiplier = fixed.multiplier, shift = fixed.shift;
   };
-  set(static_cast<double>(s.scale(s.input(0)) / twice_max), args.a_multiplier, args.a_shift);
-  set(static_cast<double>(s.scale(s.input(1)) / twice_max), args.b_multiplier, args.b_shift);
+  set(static_cast<double>(s.scale(s.input(0))) / twice_max, args.a_multiplier, args.a_shift);
+  set(static_cast<double>(s.scale(s.input(1))) / twice_max, args.b_multiplier, args.b_shift);
   const float unit = static_cast<float>(1 << args.left_shift) * s.scale(s.output());
-  set(static_cast<double>(twice_max / unit), args.output_multiplier, args.output_shift);
+  set(twice_max / static_cast<double>(unit), args.output_multiplier, args.output_shift);
   if (type == ElementType::s8) return {"add_s8", Call<BinaryArgs>{k.add_s8, args}, 0, 2};
   return {"add_s16", Call<BinaryArgs>{k.add_s16, args}, 0, 2};
 }

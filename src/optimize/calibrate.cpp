@@ -77,41 +77,101 @@ CalibrationMethod calibration_method(const std::string& name) {
   throw Error("there is no calibration method '" + name + "'; use minmax, percentile or mse");
 }
 
-Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, size_t frames,
-                         const std::function<void(size_t, std::span<float>)>& read_input) {
-  check(frames > 0 && graph.inputs.size() == 1);
-  const Plan plan(graph, {.keep_all_values = true});
-  Session session(plan);
-  std::vector<TensorView> tensors = plan.values();
-  tensors.push_back(plan.inputs()[0]);
-  std::vector<Histogram> histograms(tensors.size(), {kEmpty, std::vector<uint64_t>(kBins)});
-  std::vector<float> values;
-  const auto for_each_frame = [&](const auto& observe) {
+namespace {
+
+/// A graph that keeps all its values, and what is gathered of each of them.
+struct Observer {
+  struct Tensor {
+    TensorView view;
+    Histogram histogram{kEmpty, std::vector<uint64_t>(kBins)};
+    std::vector<double> sums, squares;  // by last dimension
+    std::vector<PatchCovariance*> readers;
+  };
+
+  Plan plan;
+  Session session;
+  std::vector<Tensor> tensors;
+
+  explicit Observer(const Graph& graph) : plan(graph, {.keep_all_values = true}), session(plan) {
+    for (const TensorView& view : plan.values()) tensors.push_back({view});
+    tensors.push_back({plan.inputs()[0]});
+    for (Tensor& t : tensors) t.sums.resize(static_cast<size_t>(t.view.shape.back())), t.squares.resize(t.sums.size());
+  }
+
+  /// Runs every frame and calls observe(tensor, its numbers, frame).
+  template <class F>
+  void for_each_frame(size_t frames, const std::function<void(size_t, std::span<float>)>& read_input, F&& observe) {
+    std::vector<float> values;
     for (size_t i = 0; i < frames; ++i) {
       const auto input = session.input();
       read_input(i, {reinterpret_cast<float*>(input.data()), input.size() / sizeof(float)});
       session.run();
-      for (size_t t = 0; t < tensors.size(); ++t) {
+      for (Tensor& t : tensors) {
         values.clear();
-        session.read(tensors[t], values);
-        observe(histograms[t]);
+        session.read(t.view, values);
+        observe(t, values, i);
       }
-      session.read_outputs(values);
-      output_ranges_.resize(values.size(), kEmpty);
-      for (size_t o = 0; o < values.size(); ++o) widen(output_ranges_[o], values[o]);
     }
-  };
-  for_each_frame([&](Histogram& h) {
-    for (const float x : values) widen(h.range, x);
+  }
+};
+
+void gather(Observer::Tensor& t, const std::vector<float>& values, size_t frame) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    widen(t.histogram.range, values[i]);
+    t.sums[i % t.sums.size()] += values[i];
+    t.squares[i % t.sums.size()] += static_cast<double>(values[i]) * values[i];
+  }
+  for (PatchCovariance* covariance : t.readers) covariance->add(values, frame);
+}
+
+ChannelMoments moments_of(const Observer::Tensor& t, size_t frames) {
+  ChannelMoments moments;
+  const double samples = static_cast<double>(frames) * static_cast<double>(element_count(t.view.shape)) / static_cast<double>(t.sums.size());
+  for (size_t c = 0; c < t.sums.size(); ++c) {
+    const double mean = t.sums[c] / samples;
+    moments.mean.push_back(static_cast<float>(mean));
+    moments.variance.push_back(static_cast<float>(std::max(0.0, t.squares[c] / samples - mean * mean)));
+  }
+  return moments;
+}
+
+}  // namespace
+
+const PatchCovariance* Calibration::covariance(const std::string& value_name) const {
+  const auto found = covariances_.find(value_name);
+  return found == covariances_.end() || !found->second.is_reliable() ? nullptr : &found->second;
+}
+
+Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, size_t frames,
+                         const std::function<void(size_t, std::span<float>)>& read_input) {
+  check(frames > 0 && graph.inputs.size() == 1);
+  Observer observer(graph);
+  for (const Node& node : graph.nodes) {
+    if (!PatchCovariance::fits(graph, node)) continue;
+    PatchCovariance& covariance = covariances_.emplace(graph.value(node.output).name, PatchCovariance(graph, node)).first->second;
+    for (Observer::Tensor& t : observer.tensors)
+      if (t.view.name == graph.value(node.inputs[0]).name) t.readers.push_back(&covariance);
+  }
+  std::vector<float> outputs;
+  observer.for_each_frame(frames, read_input, [&](Observer::Tensor& t, const std::vector<float>& values, size_t frame) {
+    gather(t, values, frame);
+    if (&t != &observer.tensors.back()) return;
+    observer.session.read_outputs(outputs);
+    output_ranges_.resize(outputs.size(), kEmpty);
+    for (size_t o = 0; o < outputs.size(); ++o) widen(output_ranges_[o], outputs[o]);
   });
-  if (options.method != CalibrationMethod::minmax) for_each_frame([&](Histogram& h) { count(h, values); });
-  for (size_t t = 0; t < tensors.size(); ++t) {
-    const Histogram& h = histograms[t];
-    if (!std::isfinite(h.range.low) || !std::isfinite(h.range.high))
-      throw Error("layer '" + tensors[t].name + "' yields a number that is not finite; the network or its preprocessing is wrong");
-    ranges_[tensors[t].name] = options.method == CalibrationMethod::minmax       ? h.range
-                               : options.method == CalibrationMethod::percentile ? percentile_range(h, options.percentile)
-                                                                                 : least_error_range(h);
+  for (const Observer::Tensor& t : observer.tensors)
+    if (!std::isfinite(t.histogram.range.low) || !std::isfinite(t.histogram.range.high))
+      throw Error("layer '" + t.view.name + "' yields a number that is not finite; the network or its preprocessing is wrong");
+  if (options.method != CalibrationMethod::minmax)
+    observer.for_each_frame(frames, read_input, [](Observer::Tensor& t, const std::vector<float>& values, size_t) { count(t.histogram, values); });
+  for (const Observer::Tensor& t : observer.tensors) {
+    const Histogram& h = t.histogram;
+    observed_[t.view.name] = h.range;
+    moments_[t.view.name] = moments_of(t, frames);
+    ranges_[t.view.name] = options.method == CalibrationMethod::minmax       ? h.range
+                           : options.method == CalibrationMethod::percentile ? percentile_range(h, options.percentile)
+                                                                             : least_error_range(h);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "optimize/patch_covariance.h"
 
 namespace slimpilot {
 
@@ -22,12 +23,16 @@ struct ValueRange {
 enum class CalibrationMethod { minmax, percentile, mse };
 
 struct CalibrationOptions {
-  CalibrationMethod method = CalibrationMethod::minmax;
+  CalibrationMethod method = CalibrationMethod::mse;
   double percentile = 99.99;  // kept, in percent
 };
 
 /// "minmax", "percentile" or "mse"; Error otherwise.
 CalibrationMethod calibration_method(const std::string& name);
+
+struct ChannelMoments {
+  std::vector<float> mean, variance;
+};
 
 class Calibration {
  public:
@@ -35,13 +40,21 @@ class Calibration {
   Calibration(const Graph& graph, const CalibrationOptions& options, size_t frames,
               const std::function<void(size_t, std::span<float>)>& read_input);
 
-  /// By value name; also the graph's inputs.
+  /// What the method makes of the value's numbers, for 8 bits. By name; also the graph's inputs.
   ValueRange range(const std::string& value_name) const { return ranges_.at(value_name); }
-  /// Of each element of the network's result.
+  /// Least and greatest that were observed.
+  ValueRange observed(const std::string& value_name) const { return observed_.at(value_name); }
+  /// Over frames and positions, one per index of the value's last dimension (channels; elements of a flat value).
+  const ChannelMoments& channel_moments(const std::string& value_name) const { return moments_.at(value_name); }
+  /// Of the inputs of a layer's weights, by the name of its result; null where there are too many inputs or too few samples.
+  const PatchCovariance* covariance(const std::string& value_name) const;
+  /// Least and greatest of each element of the network's result.
   const std::vector<ValueRange>& output_ranges() const { return output_ranges_; }
 
  private:
-  std::map<std::string, ValueRange> ranges_;
+  std::map<std::string, ValueRange> ranges_, observed_;
+  std::map<std::string, ChannelMoments> moments_;
+  std::map<std::string, PatchCovariance> covariances_;
   std::vector<ValueRange> output_ranges_;
 };
 

@@ -16,8 +16,8 @@ Graph fuse_activation(Graph graph);
 Graph simplify(Graph graph);
 
 // Passes that trade accuracy for size and speed.
-Graph quantize_dynamic_range(Graph graph);
-Graph quantize_float16(Graph graph);
+Graph quantize_dynamic_range(Graph graph, const Calibration& calibration);
+Graph quantize_float16(Graph graph, const Calibration& calibration);
 
 struct IntegerOptions {
   ElementType activations = ElementType::s8;  // or s16
@@ -26,7 +26,7 @@ struct IntegerOptions {
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options);
 
 /// Ops of an integer graph that LiteRT has no integer kernel for and that therefore run in real numbers, as
-/// "not integer-only: ELU"; empty if there are none.
+/// "not integer-only: ELU"; empty if there are none or the graph has no integer activations.
 std::string float_ops_note(const Graph& graph);
 
 }  // namespace slimpilot

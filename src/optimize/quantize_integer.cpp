@@ -2,16 +2,19 @@
 // Before: a float graph.   After: the same in int8 (or int16 activations with int8 weights), Quantize and Dequantize at its ends.
 // Numbers follow docs/int8.md: weights symmetric per output, biases integers of scale s_in·s_w. An op without an integer kernel
 // runs in real numbers between a Dequantize and a Quantize. Outputs whose ranges differ more than twofold never share a scale:
-// the last dense layer is split into one per output.
+// the last dense layer is split into one per output. Weights are rounded together (round_weights.h), and biases take back the
+// mean error that is left (correct_bias.h).
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "base/error.h"
 #include "graph/edit.h"
+#include "optimize/correct_bias.h"
 #include "optimize/integer_scales.h"
 #include "optimize/passes.h"
 #include "optimize/quantize_weights.h"
+#include "optimize/round_weights.h"
 
 namespace slimpilot {
 namespace {
@@ -25,6 +28,13 @@ ValueRange input_range(const Graph& graph) {
   for (int c = 0; c < 3; ++c)
     for (const float end : {p.offset[c], 255 * p.scale[c] + p.offset[c]}) range = {std::min(range.low, end), std::max(range.high, end)};
   return range;
+}
+
+/// 16 bits have one to spare: twice what was observed, so that frames unlike those that calibrated do not saturate.
+ValueRange output_range(const Calibration& calibration, const std::string& name, const IntegerOptions& options) {
+  if (options.activations == ElementType::s8) return calibration.range(name);
+  const ValueRange observed = calibration.observed(name);
+  return {2 * observed.low, 2 * observed.high};
 }
 
 /// Row `row` of a constant whose first dimension counts outputs.
@@ -80,8 +90,8 @@ bool has_integer_kernel(const Op& op, ElementType type) {
 /// Builds the integer graph node by node; every activation of the source may exist in integers, in real numbers, or both.
 class Rewriter {
  public:
-  Rewriter(const Graph& source, std::vector<Quantization> scales, const IntegerOptions& options)
-      : source_(source), scales_(std::move(scales)), options_(options), integer_(source.values.size(), kNoValue), real_(integer_) {
+  Rewriter(const Graph& source, const Calibration& calibration, std::vector<Quantization> scales, const IntegerOptions& options)
+      : source_(source), calibration_(calibration), scales_(std::move(scales)), options_(options), integer_(source.values.size(), kNoValue), real_(integer_) {
     graph_.name = source.name;
     graph_.preprocessing = source.preprocessing;
     graph_.meaning = source.meaning;
@@ -161,10 +171,13 @@ class Rewriter {
     const int axis = std::holds_alternative<DepthwiseConv2D>(node.op) ? 3 : 0;
     const float input_scale = scale(node.inputs[0]).scale[0];
     const Value& bias = source_.value(node.inputs[2]);
-    const std::vector<float> reals = constant_as_floats(bias);
-    std::vector<float> least_scale;
+    std::vector<float> reals = constant_as_floats(bias), least_scale;
     for (const float b : reals) least_scale.push_back(std::abs(b) / input_scale / static_cast<float>(1 << 30));
-    const Value weights = quantized_weights(source_.value(node.inputs[1]), axis, least_scale);
+    const ChannelMoments& inputs = calibration_.channel_moments(source_.value(node.inputs[0]).name);
+    Value weights = fitted_weights(source_.value(node.inputs[1]), axis, least_scale, inputs.variance);
+    const PatchCovariance* covariance = axis == 0 ? calibration_.covariance(source_.value(node.output).name) : nullptr;
+    if (covariance != nullptr) round_with_feedback(weights, source_.value(node.inputs[1]), covariance->matrix());
+    reals = corrected_bias(std::move(reals), source_.value(node.inputs[1]), weights, axis, inputs.mean);
     const bool wide = options_.activations == ElementType::s16;
     Value integers{.name = bias.name, .shape = bias.shape, .type = wide ? ElementType::s64 : ElementType::s32};
     integers.quantization = Quantization{{}, std::vector<int32_t>(reals.size()), reals.size() == 1 ? -1 : 0};
@@ -199,6 +212,7 @@ class Rewriter {
   }
 
   const Graph& source_;
+  const Calibration& calibration_;
   std::vector<Quantization> scales_;
   IntegerOptions options_;
   Graph graph_;
@@ -210,12 +224,14 @@ class Rewriter {
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options) {
   Ranges ranges;
   for (const ValueId id : graph.inputs) ranges[graph.value(id).name] = input_range(graph);
-  for (const Node& node : graph.nodes) ranges[graph.value(node.output).name] = calibration.range(graph.value(node.output).name);
+  for (const Node& node : graph.nodes) ranges[graph.value(node.output).name] = output_range(calibration, graph.value(node.output).name, options);
   split_outputs(graph, calibration.output_ranges(), ranges);
-  return Rewriter(graph, integer_scales(graph, ranges, options.activations), options).run();
+  return Rewriter(graph, calibration, integer_scales(graph, ranges, options.activations), options).run();
 }
 
 std::string float_ops_note(const Graph& graph) {
+  const auto is_integer = [&](const Node& node) { return graph.value(node.output).quantization.has_value(); };
+  if (std::none_of(graph.nodes.begin(), graph.nodes.end(), is_integer)) return "";
   std::set<std::string> names;
   for (const Node& node : graph.nodes) {
     const bool real = graph.value(node.inputs[0]).type == ElementType::f32 && graph.value(node.output).type == ElementType::f32;

@@ -12,27 +12,60 @@ namespace {
 
 constexpr double kLeastMaximum = 5e-7;  // of |w| in a channel; so that channels of zeros have a scale
 
+/// A constant's numbers and which channel each belongs to.
+struct Channels {
+  std::vector<float> weights;
+  size_t count, inner;
+
+  Channels(const Value& value, int axis)
+      : weights(constant_as_floats(value)), count(static_cast<size_t>(value.shape[static_cast<size_t>(axis)])), inner(1) {
+    for (size_t d = static_cast<size_t>(axis) + 1; d < value.shape.size(); ++d) inner *= static_cast<size_t>(value.shape[d]);
+  }
+  size_t of(size_t i) const { return i / inner % count; }
+
+  /// max|w|/127 of each channel.
+  std::vector<double> full_scales() const {
+    std::vector<double> scales(count, kLeastMaximum);
+    for (size_t i = 0; i < weights.size(); ++i) scales[of(i)] = std::max(scales[of(i)], std::abs(static_cast<double>(weights[i])));
+    for (double& scale : scales) scale /= 127;
+    return scales;
+  }
+};
+
+double rounded(float weight, double scale) { return std::clamp(std::round(weight / scale), -127.0, 127.0); }
+
+Value with_scales(const Value& weights, const Channels& channels, const std::vector<double>& scales, int axis) {
+  Value result{.name = weights.name, .shape = weights.shape, .type = ElementType::s8};
+  result.quantization = Quantization{{scales.begin(), scales.end()}, std::vector<int32_t>(scales.size()), scales.size() == 1 ? -1 : axis};
+  result.data.resize(channels.weights.size());
+  const auto integers = result.elements<int8_t>();
+  for (size_t i = 0; i < integers.size(); ++i) integers[i] = static_cast<int8_t>(rounded(channels.weights[i], scales[channels.of(i)]));
+  return result;
+}
+
 }  // namespace
 
-Value quantized_weights(const Value& weights, int axis, const std::vector<float>& least_scale) {
-  const std::vector<float> real = constant_as_floats(weights);
-  const size_t channels = static_cast<size_t>(weights.shape[static_cast<size_t>(axis)]);
-  size_t inner = 1;
-  for (size_t d = static_cast<size_t>(axis) + 1; d < weights.shape.size(); ++d) inner *= static_cast<size_t>(weights.shape[d]);
-  std::vector<double> scale(channels, kLeastMaximum);
-  const auto channel_of = [&](size_t i) { return i / inner % channels; };
-  for (size_t i = 0; i < real.size(); ++i) scale[channel_of(i)] = std::max(scale[channel_of(i)], std::abs(static_cast<double>(real[i])));
-  for (size_t c = 0; c < channels; ++c) {
-    scale[c] /= 127;
-    if (!least_scale.empty()) scale[c] = std::max(scale[c], static_cast<double>(least_scale[c]));
+Value quantized_weights(const Value& weights, int axis) {
+  const Channels channels(weights, axis);
+  return with_scales(weights, channels, channels.full_scales(), axis);
+}
+
+Value fitted_weights(const Value& weights, int axis, const std::vector<float>& least_scale, const std::vector<float>& importance) {
+  const Channels channels(weights, axis);
+  std::vector<double> full = channels.full_scales(), best = full, least(full.size(), 1e300);
+  for (size_t c = 0; c < full.size(); ++c) full[c] = std::max(full[c], static_cast<double>(least_scale[c]));
+  for (int step = 0; step <= 40; ++step) {
+    std::vector<double> scales = full, error(full.size());
+    for (size_t c = 0; c < full.size(); ++c) scales[c] = std::max(full[c] * (1 - 0.005 * step), static_cast<double>(least_scale[c]));
+    for (size_t i = 0; i < channels.weights.size(); ++i) {
+      const size_t c = channels.of(i);
+      const double difference = rounded(channels.weights[i], scales[c]) * scales[c] - channels.weights[i];
+      error[c] += difference * difference * importance[i % importance.size()];
+    }
+    for (size_t c = 0; c < full.size(); ++c)
+      if (error[c] < least[c]) least[c] = error[c], best[c] = scales[c];
   }
-  Value result{.name = weights.name, .shape = weights.shape, .type = ElementType::s8};
-  result.quantization = Quantization{{scale.begin(), scale.end()}, std::vector<int32_t>(channels), channels == 1 ? -1 : axis};
-  result.data.resize(real.size());
-  const auto integers = result.elements<int8_t>();
-  for (size_t i = 0; i < real.size(); ++i)
-    integers[i] = static_cast<int8_t>(std::clamp(std::round(real[i] / scale[channel_of(i)]), -127.0, 127.0));
-  return result;
+  return with_scales(weights, channels, best, axis);
 }
 
 }  // namespace slimpilot

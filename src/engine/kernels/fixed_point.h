@@ -36,8 +36,9 @@ namespace slimpilot {
   return static_cast<int32_t>((x * reduced + (int64_t{1} << (total - 1))) >> total);
 }
 
-/// Dense layers of int16 activations keep the whole multiplier and round once.
-[[maybe_unused]] static inline int32_t rescale64_whole(int64_t x, int32_t multiplier, int shift) {
+/// Dense layers keep the whole multiplier and round once, halves upwards, also for int8 (LiteRT 2.3's reference resolver; their
+/// convolutions round twice).
+[[maybe_unused]] static inline int32_t rescale_once(int64_t x, int32_t multiplier, int shift) {
   __extension__ using Wide = __int128;
   const int total = 31 - shift;
   return static_cast<int32_t>((static_cast<Wide>(x) * multiplier + (Wide{1} << (total - 1))) >> total);
@@ -47,7 +48,7 @@ namespace slimpilot {
 
 /// The int16 result of output `o`.
 [[maybe_unused]] static inline int16_t int16_result(int64_t sum, const IntegerResult& r, int o) {
-  const int32_t scaled = r.whole_multiplier ? rescale64_whole(sum, r.multiplier[o], r.shift[o]) : rescale64(sum, r.multiplier[o], r.shift[o]);
+  const int32_t scaled = r.rounds_once ? rescale_once(sum, r.multiplier[o], r.shift[o]) : rescale64(sum, r.multiplier[o], r.shift[o]);
   return static_cast<int16_t>(limit(scaled, r.low, r.high));
 }
 

@@ -35,7 +35,7 @@ struct RealResult {
 
 /// Result in integers as docs/int8.md defines it: limit(rescale(sum + bias, multiplier, shift) + output_zero_point).
 /// `weight_sum[o]` is the sum of the output's weights, for kernels whose inputs carry an offset. int16 activations have
-/// a 64-bit bias and use 16 bits of the multiplier, all of it if `whole_multiplier`.
+/// a 64-bit bias. With `rounds_once` (dense layers) it is rescale_once; without, int16 uses 16 bits of the multiplier.
 struct IntegerResult {
   const int32_t* bias;
   const int64_t* bias64;
@@ -44,7 +44,7 @@ struct IntegerResult {
   const int32_t* weight_sum;
   int32_t input_zero_point, output_zero_point;
   int32_t low, high;
-  bool whole_multiplier;
+  bool rounds_once;
 };
 
 /// weights: [O][kernel_h][kernel_w · C]. A `pad` is what `same` adds before and after; zero for `valid`.

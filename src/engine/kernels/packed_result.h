@@ -35,9 +35,15 @@ struct StoreS8 {
 
   template <int P, int N>
   void operator()(const typename V::Vector (&sum)[P][N], int pixel, int first) const {
+    if (integer.rounds_once) store<typename V::RescaleOnce>(sum, pixel, first);
+    else store<typename V::Rescale>(sum, pixel, first);
+  }
+
+  template <class Rescale, int P, int N>
+  void store(const typename V::Vector (&sum)[P][N], int pixel, int first) const {
     for (int n = 0; n < N; ++n) {
       const int o = first + n * V::kLanes;
-      const typename V::Rescale rescale_lanes(integer.multiplier + o, integer.shift + o);
+      const Rescale rescale_lanes(integer.multiplier + o, integer.shift + o);
       for (int p = 0; p < P; ++p)
         V::store_s8(output + static_cast<ptrdiff_t>(pixel + p) * outputs + o, rescale_lanes(sum[p][n]), integer.output_zero_point,
                     integer.low, integer.high, outputs - o);

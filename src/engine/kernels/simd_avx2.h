@@ -90,6 +90,29 @@ struct IntegerAvx2 {
     }
   };
 
+  /// rescale_once: a 64-bit shift of the product for each lane. AVX2 has none that keeps the sign, so the sign bit is flipped
+  /// before and what that adds is taken off after it.
+  struct RescaleOnce {
+    __m256i multiplier, even_shift, odd_shift;
+    RescaleOnce(const int32_t* multipliers, const int32_t* shifts) {
+      const __m256i total = _mm256_sub_epi32(_mm256_set1_epi32(31), load_sum(shifts));
+      multiplier = load_sum(multipliers);
+      even_shift = _mm256_srli_epi64(_mm256_slli_epi64(total, 32), 32);
+      odd_shift = _mm256_srli_epi64(total, 32);
+    }
+    static __m256i rounded_shift(__m256i product, __m256i shift) {
+      const __m256i one = _mm256_set1_epi64x(1), sign = _mm256_slli_epi64(one, 63);
+      const __m256i half = _mm256_sllv_epi64(one, _mm256_sub_epi64(shift, one));
+      const __m256i flipped = _mm256_xor_si256(_mm256_add_epi64(product, half), sign);
+      return _mm256_sub_epi64(_mm256_srlv_epi64(flipped, shift), _mm256_srlv_epi64(sign, shift));
+    }
+    __m256i operator()(__m256i x) const {
+      const __m256i even = rounded_shift(_mm256_mul_epi32(x, multiplier), even_shift);
+      const __m256i odd_product = _mm256_mul_epi32(_mm256_srli_epi64(x, 32), _mm256_srli_epi64(multiplier, 32));
+      return _mm256_blend_epi32(even, _mm256_slli_epi64(rounded_shift(odd_product, odd_shift), 32), 0b10101010);
+    }
+  };
+
   static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
     x = _mm256_add_epi32(x, _mm256_set1_epi32(zero_point));
     x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_set1_epi32(low)), _mm256_set1_epi32(high));

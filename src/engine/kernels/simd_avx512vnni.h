@@ -62,6 +62,27 @@ struct IntegerAvx512Vnni {
     }
   };
 
+  /// rescale_once: a 64-bit shift of the product for each lane.
+  struct RescaleOnce {
+    __m512i multiplier, even_shift, odd_shift;
+    RescaleOnce(const int32_t* multipliers, const int32_t* shifts) {
+      const __m512i total = _mm512_sub_epi32(_mm512_set1_epi32(31), load_sum(shifts));
+      multiplier = load_sum(multipliers);
+      even_shift = _mm512_srli_epi64(_mm512_slli_epi64(total, 32), 32);
+      odd_shift = _mm512_srli_epi64(total, 32);
+    }
+    static __m512i rounded_shift(__m512i product, __m512i shift) {
+      const __m512i one = _mm512_set1_epi64(1);
+      const __m512i half = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one));
+      return _mm512_srav_epi64(_mm512_add_epi64(product, half), shift);
+    }
+    __m512i operator()(__m512i x) const {
+      const __m512i even = rounded_shift(_mm512_mul_epi32(x, multiplier), even_shift);
+      const __m512i odd_product = _mm512_mul_epi32(_mm512_srli_epi64(x, 32), _mm512_srli_epi64(multiplier, 32));
+      return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(rounded_shift(odd_product, odd_shift), 32));
+    }
+  };
+
   static __mmask16 mask(int lanes) { return static_cast<__mmask16>(lanes >= 16 ? 0xFFFF : (1 << lanes) - 1); }
   static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
     x = _mm512_add_epi32(x, _mm512_set1_epi32(zero_point));
