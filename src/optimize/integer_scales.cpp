@@ -76,8 +76,9 @@ Quantization quantization_of_range(ValueRange range, ElementType type) {
   const double low = std::min(0.0f, range.low), high = std::max(0.0f, range.high);
   if (low == high) return single(1, 0);
   if (type == ElementType::s16) return single(static_cast<float>(std::max(-low, high) / 32767), 0);
-  const float scale = static_cast<float>((high - low) / 255);
-  return single(scale, static_cast<int32_t>(std::clamp(std::round(-128 - low / static_cast<double>(scale)), -128.0, 127.0)));
+  const double zero_point = std::clamp(std::round(-128 - low / ((high - low) / 255)), -128.0, 127.0);
+  const double above = zero_point < 127 ? high / (127 - zero_point) : 0, below = zero_point > -128 ? low / (-128 - zero_point) : 0;
+  return single(static_cast<float>(std::max(above, below)), static_cast<int32_t>(zero_point));
 }
 
 std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std::string, ValueRange>& ranges, ElementType type) {

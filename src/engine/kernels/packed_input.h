@@ -15,12 +15,6 @@ typename V::In converted_zero(int32_t zero_point) {
   return static_cast<typename V::In>(V::kSubtractZero ? 0 : zero_point + V::kInputOffset);
 }
 
-/// −Σw·(what the conversion adds to an input's difference from its zero point), modulo 2³².
-template <class V>
-uint32_t offset_correction(int32_t zero_point, int32_t weight_sum) {
-  return V::kSubtractZero ? 0 : static_cast<uint32_t>(-(zero_point + V::kInputOffset)) * static_cast<uint32_t>(weight_sum);
-}
-
 /// int8 activations; one plane.
 template <class V>
 struct ReadS8 {
@@ -33,8 +27,10 @@ struct ReadS8 {
     const int offset = V::kSubtractZero ? -zero_point : V::kInputOffset;
     for (int i = 0; i < count; ++i) target[i] = static_cast<typename V::In>(input[first + i] + offset);
   }
+  /// The bias less Σw·(what the conversion adds to an input's difference from its zero point), modulo 2³².
   int32_t start(int, const IntegerResult& r, int o) const {
-    return static_cast<int32_t>(static_cast<uint32_t>(r.bias[o]) + offset_correction<V>(zero_point, r.weight_sum[o]));
+    const uint32_t offset = V::kSubtractZero ? 0 : static_cast<uint32_t>(zero_point + V::kInputOffset);
+    return static_cast<int32_t>(static_cast<uint32_t>(r.bias[o]) - offset * static_cast<uint32_t>(r.weight_sum[o]));
   }
 };
 
@@ -55,10 +51,10 @@ struct ReadS16 {
   int32_t start(int plane, const IntegerResult& r, int o) const { return plane == 0 ? -V::kInputOffset * r.weight_sum[o] : 0; }
 };
 
-/// Real activations, quantized on the fly.
+/// Real activations, quantized on the fly to 16 bits; planes as in ReadS16.
 template <class V>
 struct ReadHybrid {
-  static constexpr int kPlanes = 1;
+  static constexpr int kPlanes = 2;
   const float* input;
   DynamicScale scale;
 
@@ -67,13 +63,11 @@ struct ReadHybrid {
     V::range(x, count, low, high);
     scale = dynamic_scale(low, high);
   }
-  typename V::In padding(int) const { return converted_zero<V>(scale.zero_point); }
-  void operator()(int, ptrdiff_t first, int count, typename V::In* target) const {
-    V::quantize(input + first, count, scale, target);
+  typename V::In padding(int plane) const { return ReadS16<V>{nullptr}.padding(plane); }
+  void operator()(int plane, ptrdiff_t first, int count, typename V::In* target) const {
+    V::quantize(input + first, count, scale.inverse, plane, target);
   }
-  int32_t start(int, const IntegerResult& r, int o) const {
-    return static_cast<int32_t>(offset_correction<V>(scale.zero_point, r.weight_sum[o]));
-  }
+  int32_t start(int plane, const IntegerResult& r, int o) const { return ReadS16<V>{nullptr}.start(plane, r, o); }
 };
 
 /// The scratch of a step: converted inputs first, then the start values.

@@ -101,22 +101,23 @@ struct IntegerAvx512Vnni {
     high = _mm512_reduce_max_ps(highs);
   }
 
-  /// To 8-bit integers plus 128; halves to even.
-  static void quantize(const float* x, ptrdiff_t count, const DynamicScale& q, In* target) {
-    const __m512i offset = _mm512_set1_epi32(q.zero_point + 128), zero = _mm512_setzero_si512(), top = _mm512_set1_epi32(255);
+  /// One byte plane (0: upper, plus 128; 1: lower) of round(x·inverse), halves to even.
+  static void quantize(const float* x, ptrdiff_t count, float inverse, int plane, In* target) {
+    const __m512i offset = _mm512_set1_epi32(128);
     for (ptrdiff_t i = 0; i < count; i += 16) {
       const __mmask16 lanes = mask(count - i < 16 ? static_cast<int>(count - i) : 16);
-      const __m512 v = _mm512_maskz_loadu_ps(lanes, x + i);
-      const __m512i integer = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(v, _mm512_set1_ps(q.inverse))), offset);
-      _mm512_mask_cvtepi32_storeu_epi8(target + i, lanes, _mm512_min_epi32(_mm512_max_epi32(integer, zero), top));
+      const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(inverse)));
+      const __m512i bytes = plane == 0 ? _mm512_add_epi32(_mm512_srai_epi32(whole, 8), offset) : whole;
+      _mm512_mask_cvtepi32_storeu_epi8(target + i, lanes, bytes);
     }
   }
 
-  static void store_scaled(float* y, Vector sum, float input_scale, const RealResult& r, int first, int lanes) {
+  /// The order of operations is hybrid_result's.
+  static void store_hybrid(float* y, Vector upper, Vector lower, float input_scale, const RealResult& r, int first, int lanes) {
     const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(input_scale), _mm512_loadu_ps(r.weight_scale + first));
-    __m512 real = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale), _mm512_loadu_ps(r.bias + first));
-    real = _mm512_min_ps(_mm512_max_ps(real, _mm512_set1_ps(r.low)), _mm512_set1_ps(r.high));
-    _mm512_mask_storeu_ps(y, mask(lanes), real);
+    const __m512 sum = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(upper), _mm512_set1_ps(256)), _mm512_cvtepi32_ps(lower));
+    const __m512 real = _mm512_add_ps(_mm512_mul_ps(sum, scale), _mm512_loadu_ps(r.bias + first));
+    _mm512_mask_storeu_ps(y, mask(lanes), _mm512_min_ps(_mm512_max_ps(real, _mm512_set1_ps(r.low)), _mm512_set1_ps(r.high)));
   }
 };
 

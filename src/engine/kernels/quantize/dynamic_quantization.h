@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quantization on the fly for hybrid kernels: one asymmetric 8-bit scale for a whole activation tensor, from its own range.
+// Quantization on the fly for hybrid kernels (real activations, int8 weights): 16 bits with one symmetric scale for a whole
+// tensor, multiplied as two planes of bytes. With 8 bits the activations' error would exceed the weights'.
 // Static functions: see kernel_args.h.
 #pragma once
 
@@ -9,17 +10,18 @@ namespace slimpilot {
 
 struct DynamicScale {
   float scale, inverse;
-  int32_t zero_point;
 };
 
-/// The scale that maps [min(0, low), max(0, high)] to −128…127 with an exact zero. All-zero inputs get scale 1.
+/// The scale that maps the greatest magnitude in [low, high] to 32767; 1 for all-zero inputs.
 [[maybe_unused]] static inline DynamicScale dynamic_scale(float low, float high) {
-  low = low < 0 ? low : 0;
-  high = high > 0 ? high : 0;
-  if (low == high) return {1, 1, 0};
-  const float scale = (high - low) / 255;
-  const float zero = -128 - low / scale;  // in −128…127
-  return {scale, 1 / scale, static_cast<int32_t>(zero + (zero < 0 ? -0.5f : 0.5f))};
+  const float magnitude = -low > high ? -low : high;
+  if (!(magnitude > 0)) return {1, 1};
+  return {magnitude / 32767, 32767 / magnitude};
+}
+
+/// The real number that the sums over upper (·256) and lower bytes stand for, in a fixed order of operations.
+[[maybe_unused]] static inline float hybrid_result(int32_t upper, int32_t lower, float scale, float bias) {
+  return (static_cast<float>(upper) * 256 + static_cast<float>(lower)) * scale + bias;
 }
 
 }  // namespace slimpilot
