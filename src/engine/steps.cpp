@@ -172,8 +172,9 @@ NodeCall call_for(const Dense& op, const Site& s) {
   const Shape& w = s.input(1).shape;
   DenseArgs args{};
   args.rows = s.input(0).shape[0], args.inputs = w[1], args.outputs = w[0];
-  return packed_call(s, s.kernels.dense, {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"}, args, op.activation,
-                     {w[0], 1, w[1]}, dense_scratch_bytes(args));
+  const bool streaming = s.input(1).data.size() > kStreamingBytes;
+  return packed_call(s, streaming ? s.kernels.dense_streaming : s.kernels.dense, {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"},
+                     args, op.activation, {w[0], 1, w[1]}, dense_scratch_bytes(args));
 }
 
 /// A 1×1 depthwise convolution of int8 is a function of one byte per channel: a table.

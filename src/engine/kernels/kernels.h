@@ -15,7 +15,7 @@ namespace slimpilot {
 
 struct KernelTable {
   Conv2dKernels conv2d;
-  DenseKernels dense;
+  DenseKernels dense, dense_streaming;
   PoolKernels pool;
   ElementwiseKernels elementwise;
   QuantizeKernels quantize;

@@ -7,26 +7,30 @@
 
 namespace slimpilot {
 
+/// Layers with more weights than this (bytes) are read from beyond the second-level cache: `dense_streaming` keeps the weights of
+/// one input together, so that what is read is read in long runs, and the sums in memory; `dense` keeps sums in registers.
+inline constexpr size_t kStreamingBytes = 1 << 20;
+
 struct DenseKernels {
   PackedKernel<DenseArgs> f32, f16, s8, s16, hybrid;
 };
 
-/// Bytes of scratch that suffice for every kernel: the inputs in the kernel's own type, the list of non-zero ones, starts.
+/// Bytes of scratch that suffice for every kernel: the inputs in the kernel's own type, the list of non-zero ones, starts, sums.
 inline constexpr size_t dense_scratch_bytes(const DenseArgs& a) {
-  return static_cast<size_t>(a.inputs) * 8 + 512 + (static_cast<size_t>(a.outputs) + kChannelPadding) * 8;
+  return static_cast<size_t>(a.inputs) * 8 + 512 + (static_cast<size_t>(a.outputs) + kChannelPadding) * 16;
 }
 
 namespace reference {
 extern const DenseKernels dense;
 }
 namespace avx2 {
-extern const DenseKernels dense;
+extern const DenseKernels dense, dense_streaming;
 }
 namespace avx512 {
-extern const DenseKernels dense;  // f32 and f16 only
+extern const DenseKernels dense, dense_streaming;  // f32 and f16 only
 }
 namespace avx512vnni {
-extern const DenseKernels dense;  // s8, s16 and hybrid only
+extern const DenseKernels dense, dense_streaming;  // s8, s16 and hybrid only
 }
 
 }  // namespace slimpilot

@@ -6,11 +6,19 @@
 namespace slimpilot::avx2 {
 
 const DenseKernels dense = {
-    .f32 = {dense_layout<FloatAvx2>, dense_real<FloatAvx2>},
-    .f16 = {dense_layout<HalfAvx2>, dense_real<HalfAvx2>},
-    .s8 = {dense_layout<IntegerAvx2>, dense_s8<IntegerAvx2>},
-    .s16 = {dense_layout<IntegerAvx2>, dense_s16<IntegerAvx2>},
-    .hybrid = {dense_layout<IntegerAvx2>, dense_hybrid<IntegerAvx2>},
+    .f32 = kDenseReal<FloatAvx2, InRegisters>,
+    .f16 = kDenseReal<HalfAvx2, InRegisters>,
+    .s8 = kDenseS8<IntegerAvx2, InRegisters>,
+    .s16 = kDenseS16<IntegerAvx2, InRegisters>,
+    .hybrid = kDenseHybrid<IntegerAvx2, InRegisters>,
+};
+
+const DenseKernels dense_streaming = {
+    .f32 = kDenseReal<FloatAvx2, InMemory>,
+    .f16 = kDenseReal<HalfAvx2, InMemory>,
+    .s8 = kDenseS8<IntegerAvx2, InMemory>,
+    .s16 = kDenseS16<IntegerAvx2, InMemory>,
+    .hybrid = kDenseHybrid<IntegerAvx2, InMemory>,
 };
 
 }  // namespace slimpilot::avx2

@@ -6,8 +6,13 @@
 namespace slimpilot::avx512 {
 
 const DenseKernels dense = {
-    .f32 = {dense_layout<FloatAvx512>, dense_real<FloatAvx512>},
-    .f16 = {dense_layout<HalfAvx512>, dense_real<HalfAvx512>},
+    .f32 = kDenseReal<FloatAvx512, InRegisters>,
+    .f16 = kDenseReal<HalfAvx512, InRegisters>,
+};
+
+const DenseKernels dense_streaming = {
+    .f32 = kDenseReal<FloatAvx512, InMemory>,
+    .f16 = kDenseReal<HalfAvx512, InMemory>,
 };
 
 }  // namespace slimpilot::avx512

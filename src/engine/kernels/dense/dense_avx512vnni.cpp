@@ -6,9 +6,15 @@
 namespace slimpilot::avx512vnni {
 
 const DenseKernels dense = {
-    .s8 = {dense_layout<IntegerAvx512Vnni>, dense_s8<IntegerAvx512Vnni>},
-    .s16 = {dense_layout<IntegerAvx512Vnni>, dense_s16<IntegerAvx512Vnni>},
-    .hybrid = {dense_layout<IntegerAvx512Vnni>, dense_hybrid<IntegerAvx512Vnni>},
+    .s8 = kDenseS8<IntegerAvx512Vnni, InRegisters>,
+    .s16 = kDenseS16<IntegerAvx512Vnni, InRegisters>,
+    .hybrid = kDenseHybrid<IntegerAvx512Vnni, InRegisters>,
+};
+
+const DenseKernels dense_streaming = {
+    .s8 = kDenseS8<IntegerAvx512Vnni, InMemory>,
+    .s16 = kDenseS16<IntegerAvx512Vnni, InMemory>,
+    .hybrid = kDenseHybrid<IntegerAvx512Vnni, InMemory>,
 };
 
 }  // namespace slimpilot::avx512vnni

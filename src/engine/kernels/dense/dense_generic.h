@@ -75,18 +75,73 @@ void dense_blocks(const DenseArgs& a, const ActiveInputs<V>& x, const typename V
   }
 }
 
+/// How a layer's sums are made: in registers, block by block.
 template <class V>
+struct InRegisters {
+  static constexpr PackedLayout kLayout{V::kLanes, V::kLanes * V::kMaxDenseVectors, V::kGroup};
+
+  template <int Planes, class Result>
+  static void run(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, void*, int row, const Result& result) {
+    dense_blocks<V, Planes>(a, x, start, row, result);
+  }
+};
+
+/// Adds R active inputs to all sums.
+template <class V, int Planes, int R>
+void add_inputs(const ActiveInputs<V>& x, int first, const typename V::Weight* w, int padded, typename V::Sum* sums) {
+  typename V::Vector input[Planes][R];
+  const typename V::Weight* row[R];
+  for (int r = 0; r < R; ++r) {
+    const ptrdiff_t group = x.group[first + r];
+    row[r] = w + group * padded * V::kGroup;
+    for (int p = 0; p < Planes; ++p) input[p][r] = V::broadcast(x.data + p * x.plane + group * V::kGroup);
+  }
+  for (int o = 0; o < padded; o += V::kLanes) {
+    typename V::Vector sum[Planes];
+    for (int p = 0; p < Planes; ++p) sum[p] = V::load_sum(sums + p * padded + o);
+    for (int r = 0; r < R; ++r) {
+      const typename V::Vector weight = V::load_weights(row[r] + static_cast<ptrdiff_t>(o) * V::kGroup);
+      for (int p = 0; p < Planes; ++p) sum[p] = V::multiply_add(sum[p], input[p][r], weight);
+    }
+    for (int p = 0; p < Planes; ++p) V::store_sum(sums + p * padded + o, sum[p]);
+  }
+}
+
+/// How a layer's sums are made: all in memory, a few inputs at a time.
+template <class V>
+struct InMemory {
+  static constexpr PackedLayout kLayout{V::kLanes, 1 << 20, V::kGroup};
+
+  template <int Planes, class Result>
+  static void run(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, void* scratch, int row, const Result& result) {
+    const int padded = (a.outputs + V::kLanes - 1) / V::kLanes * V::kLanes;
+    const auto* w = static_cast<const typename V::Weight*>(a.weights);
+    auto* sums = static_cast<typename V::Sum*>(aligned(scratch));
+    for (int p = 0; p < Planes; ++p)
+      for (int o = 0; o < padded; ++o) sums[p * padded + o] = o < a.outputs ? start[p * a.outputs + o] : 0;
+    int i = 0;
+    for (; i + 4 <= x.count; i += 4) add_inputs<V, Planes, 4>(x, i, w, padded, sums);
+    for (; i < x.count; ++i) add_inputs<V, Planes, 1>(x, i, w, padded, sums);
+    for (int o = 0; o < padded; o += V::kLanes) {
+      typename V::Vector sum[Planes][1];
+      for (int p = 0; p < Planes; ++p) sum[p][0] = V::load_sum(sums + p * padded + o);
+      result(sum, row, o);
+    }
+  }
+};
+
+template <class V, class Sums>
 void dense_real(const DenseArgs& a, const Io& io) noexcept {
   auto* list = static_cast<int32_t*>(io.scratch);
   const StoreReal<V> result{static_cast<float*>(io.output), a.outputs, a.real};
   for (int row = 0; row < a.rows; ++row) {
     const auto* input = static_cast<const float*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs;
-    dense_blocks<V, 1>(a, active_inputs<V, 1>(input, 0, a.inputs, list), a.real.bias, row, result);
+    Sums::template run<1>(a, active_inputs<V, 1>(input, 0, a.inputs, list), a.real.bias, list + a.inputs, row, result);
   }
 }
 
-/// Integer sums of one row. Scratch: converted inputs (planes, each rounded up to whole groups), list, start values.
-template <class V, class Read, class Result>
+/// Integer sums of one row. Scratch: converted inputs (planes, each rounded up to whole groups), list, start values, sums.
+template <class V, class Sums, class Read, class Result>
 void dense_integer(const DenseArgs& a, int row, const Read& read, void* scratch, const Result& result) {
   const int groups = (a.inputs + V::kGroup - 1) / V::kGroup;
   const ptrdiff_t plane = static_cast<ptrdiff_t>(groups) * V::kGroup;
@@ -98,38 +153,46 @@ void dense_integer(const DenseArgs& a, int row, const Read& read, void* scratch,
   auto* list = static_cast<int32_t*>(aligned(inputs + Read::kPlanes * plane));
   auto* start = static_cast<int32_t*>(aligned(list + groups));
   fill_starts<V>(read, a.integer, a.outputs, start);
-  dense_blocks<V, Read::kPlanes>(a, active_inputs<V, Read::kPlanes>(inputs, plane, groups, list), start, row, result);
+  const ActiveInputs<V> active = active_inputs<V, Read::kPlanes>(inputs, plane, groups, list);
+  Sums::template run<Read::kPlanes>(a, active, start, start + Read::kPlanes * a.outputs, row, result);
 }
 
-template <class V>
+template <class V, class Sums>
 void dense_s8(const DenseArgs& a, const Io& io) noexcept {
   const StoreS8<V> result{static_cast<int8_t*>(io.output), a.outputs, a.integer};
   for (int row = 0; row < a.rows; ++row) {
     const ReadS8<V> read{static_cast<const int8_t*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs,
                          a.integer.input_zero_point};
-    dense_integer<V>(a, row, read, io.scratch, result);
+    dense_integer<V, Sums>(a, row, read, io.scratch, result);
   }
 }
 
-template <class V>
+template <class V, class Sums>
 void dense_s16(const DenseArgs& a, const Io& io) noexcept {
   const StoreS16<V> result{static_cast<int16_t*>(io.output), a.outputs, a.integer};
   for (int row = 0; row < a.rows; ++row)
-    dense_integer<V>(a, row, ReadS16<V>{static_cast<const int16_t*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs},
+    dense_integer<V, Sums>(a, row, ReadS16<V>{static_cast<const int16_t*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs},
                      io.scratch, result);
 }
 
-template <class V>
+template <class V, class Sums>
 void dense_hybrid(const DenseArgs& a, const Io& io) noexcept {
   for (int row = 0; row < a.rows; ++row) {
     const ReadHybrid<V> read(static_cast<const float*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs, a.inputs);
     const StoreHybrid<V> result{static_cast<float*>(io.output), a.outputs, read.scale.scale, a.real};
-    dense_integer<V>(a, row, read, io.scratch, result);
+    dense_integer<V, Sums>(a, row, read, io.scratch, result);
   }
 }
 
-template <class V>
-constexpr PackedLayout dense_layout{V::kLanes, V::kLanes * V::kMaxDenseVectors, V::kGroup};
+// One kernel per variant, register wrapper and way of summing.
+template <class V, template <class> class Sums>
+constexpr PackedKernel<DenseArgs> kDenseReal{Sums<V>::kLayout, dense_real<V, Sums<V>>};
+template <class V, template <class> class Sums>
+constexpr PackedKernel<DenseArgs> kDenseS8{Sums<V>::kLayout, dense_s8<V, Sums<V>>};
+template <class V, template <class> class Sums>
+constexpr PackedKernel<DenseArgs> kDenseS16{Sums<V>::kLayout, dense_s16<V, Sums<V>>};
+template <class V, template <class> class Sums>
+constexpr PackedKernel<DenseArgs> kDenseHybrid{Sums<V>::kLayout, dense_hybrid<V, Sums<V>>};
 
 }  // namespace
 }  // namespace slimpilot

@@ -14,7 +14,8 @@ void compare_all(int rows, int inputs, int outputs, bool extreme) {
     for (const Isa isa : supported_isas()) {
       SCOPED_TRACE(std::string(isa_name(isa)) + " variant " + std::to_string(static_cast<int>(variant)) + " " +
                    std::to_string(rows) + " rows, " + std::to_string(inputs) + " to " + std::to_string(outputs));
-      expect_same(variant, expected, data.run(variant_of(kernels(isa).dense, variant), args, dense_scratch_bytes(args)), inputs);
+      for (const DenseKernels& dense : {kernels(isa).dense, kernels(isa).dense_streaming})
+        expect_same(variant, expected, data.run(variant_of(dense, variant), args, dense_scratch_bytes(args)), inputs);
     }
   }
 }

@@ -7,8 +7,35 @@
 namespace slimpilot {
 namespace {
 
-/// Independent chains, so that latency does not count; few enough for the registers of every instruction set.
-constexpr int kChains = 12;
+/// N independent sums, each in a register of its own, so that latency does not count.
+template <class V, int N>
+struct Chains {
+  typename V::Vector sum;
+  Chains<V, N - 1> rest;
+
+  inline __attribute__((always_inline)) void start(const typename V::Sum* zeros) {
+    sum = V::load_sum(zeros);
+    rest.start(zeros);
+  }
+  inline __attribute__((always_inline)) void multiply_add(typename V::Vector x, typename V::Vector w) {
+    sum = V::multiply_add(sum, x, w);
+    __asm__ volatile("" : "+v"(sum));  // each one happens
+    rest.multiply_add(x, w);
+  }
+  inline __attribute__((always_inline)) double total() {
+    alignas(64) typename V::Sum lanes[V::kLanes];
+    V::store_sum(lanes, sum);
+    return static_cast<double>(lanes[0]) + rest.total();
+  }
+};
+template <class V>
+struct Chains<V, 0> {
+  inline __attribute__((always_inline)) void start(const typename V::Sum*) {}
+  inline __attribute__((always_inline)) void multiply_add(typename V::Vector, typename V::Vector) {}
+  inline __attribute__((always_inline)) double total() { return 0; }
+};
+
+constexpr int kChains = 12;  // few enough for the registers of every instruction set
 
 template <class V>
 int64_t constexpr kMacsPerRound = int64_t{kChains} * V::kLanes * V::kGroup;
@@ -16,21 +43,13 @@ int64_t constexpr kMacsPerRound = int64_t{kChains} * V::kLanes * V::kGroup;
 template <class V>
 double multiply_add_loop(int64_t rounds) noexcept {
   alignas(64) typename V::In x[64] = {};
-  alignas(64) typename V::Sum start[V::kLanes] = {};
+  alignas(64) typename V::Sum zeros[V::kLanes] = {};
   alignas(64) typename V::Weight w[128] = {};
-  typename V::Vector sum[kChains], input = V::broadcast(x), weight = V::load_weights(w);
-  for (auto& s : sum) s = V::load_sum(start);
-  for (int64_t i = 0; i < rounds; ++i)
-    for (auto& s : sum) {
-      s = V::multiply_add(s, input, weight);
-      __asm__ volatile("" : "+v"(s));  // each one happens
-    }
-  double total = 0;
-  for (auto& s : sum) {
-    V::store_sum(start, s);
-    total += static_cast<double>(start[0]);
-  }
-  return total;
+  const typename V::Vector input = V::broadcast(x), weight = V::load_weights(w);
+  Chains<V, kChains> chains;
+  chains.start(zeros);
+  for (int64_t i = 0; i < rounds; ++i) chains.multiply_add(input, weight);
+  return chains.total();
 }
 
 template <class V>
