@@ -2,6 +2,10 @@
 // CPU detection. Nothing else in the engine asks the CPU anything.
 #include "engine/cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <cstdlib>
 #include <string>
 
@@ -12,11 +16,19 @@ namespace {
 
 constexpr std::string_view kNames[] = {"reference", "avx2", "avx512", "avx512vnni"};
 
+#if defined(__x86_64__)
+/// Half-float conversion: clang 14's __builtin_cpu_supports does not know it.
+bool has_f16c() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+#endif
+
 bool supports(Isa isa) {
 #if defined(__x86_64__)
   switch (isa) {
     case Isa::reference: return true;
-    case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case Isa::avx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
              __builtin_cpu_supports("avx512dq");

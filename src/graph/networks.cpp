@@ -33,23 +33,23 @@ class Builder {
   void conv(int filters, int kernel, int stride, Padding padding) {
     const std::string name = "conv" + std::to_string(++convs_);
     const int c = shape()[3];
-    const ValueId w = glorot(name + "/kernel", {filters, kernel, kernel, c}, kernel * kernel * c, kernel * kernel * filters);
+    const ValueId w = random_weights(name + "/kernel", {filters, kernel, kernel, c}, kReluGain);
     last_ = append_node(graph_, name, Conv2D{stride, stride, padding}, {last_, w, zeros(name + "/bias", filters)});
     activation(name, ActivationKind::relu);
   }
   void dense(int units, ActivationKind kind = ActivationKind::relu) {
     const std::string name = "dense" + std::to_string(++denses_);
     const int inputs = shape()[1];
-    const ValueId w = glorot(name + "/kernel", {units, inputs}, inputs, units);
+    const ValueId w = random_weights(name + "/kernel", {units, inputs}, kReluGain);
     last_ = append_node(graph_, name, Dense{}, {last_, w, zeros(name + "/bias", units)});
     if (kind != ActivationKind::none) activation(name, kind);
   }
-  /// Keras' initialisation but for the recurrent kernel (orthogonal there, Glorot here): one step never reads it.
+  /// Gates open half way and a cell passes twice through tanh, so a step shrinks small signals to a quarter.
   void conv_lstm(int filters, int kernel, bool sequences) {
     const std::string name = "conv_lstm" + std::to_string(++lstms_);
-    const int c = shape()[4], cells = kernel * kernel;
-    const ValueId w = glorot(name + "/kernel", {4 * filters, kernel, kernel, c}, cells * c, cells * 4 * filters);
-    const ValueId r = glorot(name + "/recurrent_kernel", {4 * filters, kernel, kernel, filters}, cells * filters, cells * 4 * filters);
+    const int c = shape()[4];
+    const ValueId w = random_weights(name + "/kernel", {4 * filters, kernel, kernel, c}, kLstmGain);
+    const ValueId r = random_weights(name + "/recurrent_kernel", {4 * filters, kernel, kernel, filters}, kLstmGain);
     const ValueId b = zeros(name + "/bias", 4 * filters);
     for (int f = filters; f < 2 * filters; ++f) graph_.value(b).elements<float>()[static_cast<size_t>(f)] = 1;
     last_ = append_node(graph_, name, ConvLstm2D{.return_sequences = sequences}, {last_, w, r, b});
@@ -72,13 +72,15 @@ class Builder {
   ValueId zeros(std::string name, int count) {
     return add_constant(graph_, std::move(name), {count}, std::vector<float>(static_cast<size_t>(count)));
   }
-  ValueId glorot(std::string name, Shape shape, int fan_in, int fan_out) {
-    const double limit = std::sqrt(6.0 / (fan_in + fan_out));
+  /// Uniform with variance gain / inputs per output.
+  ValueId random_weights(std::string name, Shape shape, double gain) {
     std::vector<float> weights(static_cast<size_t>(element_count(shape)));
+    const double inputs = static_cast<double>(element_count(shape)) / shape[0], limit = std::sqrt(3 * gain / inputs);
     for (float& w : weights) w = static_cast<float>(random_.uniform(-limit, limit));
     return add_constant(graph_, std::move(name), std::move(shape), weights);
   }
 
+  static constexpr double kReluGain = 2, kLstmGain = 16;
   Graph graph_;
   Random random_;
   ValueId last_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The networks of the reference study by name, initialised as Keras does: dense and convolution weights Glorot-uniform, biases
-// zero (forget gates one), BatchNorm neutral.
+// The networks of the reference study by name, with random weights that keep signals at about the same size from layer to layer
+// (He et al. 2015), as training does. Biases are zero (forget gates one), BatchNorm is neutral.
 #pragma once
 
 #include <cstdint>

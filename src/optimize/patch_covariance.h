@@ -14,7 +14,7 @@ namespace slimpilot {
 class PatchCovariance {
  public:
   static constexpr int kMostInputs = 1024;
-  static constexpr int kPatchesPerFrame = 32;  // evenly spread; other positions look alike
+  static constexpr int kPatchesPerFrame = 64;  // evenly spread; other positions look alike
 
   /// Whether the node has weights of that kind and few enough of them per output.
   static bool fits(const Graph& graph, const Node& node);
@@ -25,8 +25,8 @@ class PatchCovariance {
   void add(std::span<const float> input, size_t frame);
 
   int inputs() const { return k_; }
-  /// Whether there are enough samples to rely on: twice as many as inputs.
-  bool is_reliable() const { return samples_ >= 2 * static_cast<size_t>(k_); }
+  /// Whether there are enough samples to rely on: four times as many as inputs.
+  bool is_reliable() const { return samples_ >= 4 * static_cast<size_t>(k_); }
   /// [K][K], symmetric.
   std::vector<double> matrix() const;
 

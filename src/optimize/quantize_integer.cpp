@@ -31,10 +31,25 @@ ValueRange input_range(const Graph& graph) {
 }
 
 /// 16 bits have one to spare: twice what was observed, so that frames unlike those that calibrated do not saturate.
-ValueRange output_range(const Calibration& calibration, const std::string& name, const IntegerOptions& options) {
-  if (options.activations == ElementType::s8) return calibration.range(name);
-  const ValueRange observed = calibration.observed(name);
-  return {2 * observed.low, 2 * observed.high};
+ValueRange with_headroom(ValueRange observed) { return {2 * observed.low, 2 * observed.high}; }
+
+/// The range of every activation, and of each element of the result.
+struct ObservedRanges {
+  Ranges values;
+  std::vector<ValueRange> outputs;
+};
+
+ObservedRanges observed_ranges(const Graph& graph, const Calibration& calibration, ElementType activations) {
+  ObservedRanges ranges{{}, calibration.output_ranges()};
+  const bool wide = activations == ElementType::s16;
+  for (const ValueId id : graph.inputs) ranges.values[graph.value(id).name] = input_range(graph);
+  for (const Node& node : graph.nodes) {
+    const std::string& name = graph.value(node.output).name;
+    ranges.values[name] = wide ? with_headroom(calibration.observed(name)) : calibration.range(name);
+  }
+  if (wide)
+    for (ValueRange& range : ranges.outputs) range = with_headroom(range);
+  return ranges;
 }
 
 /// Row `row` of a constant whose first dimension counts outputs.
@@ -60,7 +75,8 @@ bool differ_twofold(const std::vector<ValueRange>& ranges) {
 }
 
 /// Splits the last dense layer into one per output where their ranges ask for it.
-void split_outputs(Graph& graph, const std::vector<ValueRange>& output_ranges, Ranges& ranges) {
+void split_outputs(Graph& graph, ObservedRanges& ranges) {
+  const std::vector<ValueRange>& output_ranges = ranges.outputs;
   if (graph.outputs.size() != 1 || output_ranges.size() < 2 || !differ_twofold(output_ranges)) return;
   const int producer = producer_of(graph, graph.outputs[0]);
   if (producer < 0 || !std::holds_alternative<Dense>(graph.nodes[static_cast<size_t>(producer)].op)) return;
@@ -73,7 +89,7 @@ void split_outputs(Graph& graph, const std::vector<ValueRange>& output_ranges, R
     const int row = static_cast<int>(i);
     const std::vector<ValueId> inputs{dense.inputs[0], add_row(graph, dense.inputs[1], row, suffix), add_row(graph, dense.inputs[2], row, suffix)};
     graph.outputs.push_back(append_node(graph, dense.name + suffix, dense.op, inputs));
-    ranges[dense.name + suffix] = output_ranges[i];
+    ranges.values[dense.name + suffix] = output_ranges[i];
   }
   remove_unused(graph);
 }
@@ -222,11 +238,9 @@ class Rewriter {
 }  // namespace
 
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options) {
-  Ranges ranges;
-  for (const ValueId id : graph.inputs) ranges[graph.value(id).name] = input_range(graph);
-  for (const Node& node : graph.nodes) ranges[graph.value(node.output).name] = output_range(calibration, graph.value(node.output).name, options);
-  split_outputs(graph, calibration.output_ranges(), ranges);
-  return Rewriter(graph, calibration, integer_scales(graph, ranges, options.activations), options).run();
+  ObservedRanges ranges = observed_ranges(graph, calibration, options.activations);
+  split_outputs(graph, ranges);
+  return Rewriter(graph, calibration, integer_scales(graph, ranges.values, options.activations), options).run();
 }
 
 std::string float_ops_note(const Graph& graph) {

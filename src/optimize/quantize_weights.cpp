@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/parallel.h"
 #include "graph/edit.h"
 
 namespace slimpilot {
@@ -52,19 +53,22 @@ Value quantized_weights(const Value& weights, int axis) {
 
 Value fitted_weights(const Value& weights, int axis, const std::vector<float>& least_scale, const std::vector<float>& importance) {
   const Channels channels(weights, axis);
-  std::vector<double> full = channels.full_scales(), best = full, least(full.size(), 1e300);
+  std::vector<double> full = channels.full_scales(), best = full;
   for (size_t c = 0; c < full.size(); ++c) full[c] = std::max(full[c], static_cast<double>(least_scale[c]));
-  for (int step = 0; step <= 40; ++step) {
-    std::vector<double> scales = full, error(full.size());
-    for (size_t c = 0; c < full.size(); ++c) scales[c] = std::max(full[c] * (1 - 0.005 * step), static_cast<double>(least_scale[c]));
-    for (size_t i = 0; i < channels.weights.size(); ++i) {
-      const size_t c = channels.of(i);
-      const double difference = rounded(channels.weights[i], scales[c]) * scales[c] - channels.weights[i];
-      error[c] += difference * difference * importance[i % importance.size()];
+  parallel_for(full.size(), [&](size_t first, size_t last) {
+    std::vector<double> least(full.size(), 1e300), error(full.size()), scale(full.size());
+    for (int step = 0; step <= 20; ++step) {
+      for (size_t c = first; c < last; ++c) scale[c] = std::max(full[c] * (1 - 0.01 * step), static_cast<double>(least_scale[c])), error[c] = 0;
+      for (size_t i = 0; i < channels.weights.size(); ++i) {
+        const size_t c = channels.of(i);
+        if (c < first || c >= last) continue;
+        const double difference = rounded(channels.weights[i], scale[c]) * scale[c] - channels.weights[i];
+        error[c] += difference * difference * importance[i % importance.size()];
+      }
+      for (size_t c = first; c < last; ++c)
+        if (error[c] < least[c]) least[c] = error[c], best[c] = scale[c];
     }
-    for (size_t c = 0; c < full.size(); ++c)
-      if (error[c] < least[c]) least[c] = error[c], best[c] = scales[c];
-  }
+  });
   return with_scales(weights, channels, best, axis);
 }
 

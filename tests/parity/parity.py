@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether slimpilot and LiteRT compute the same. Every technique's .tflite of every network: integer models bit for bit like
+LiteRT's reference kernels, float models within 1e-5 of the largest output of its default kernels, dynamic range by
+signal-to-noise ratio (its activations are quantized differently by every runtime). Integer models of single operations by
+TensorFlow's converter, bit for bit. Imported Keras files against their definition in float64. Prints a line per check; exits
+with 1 if one fails.
+
+usage: parity.py --build BUILD [--shared FOLDER] [--frames N] [--only WORD]
+"""
+import argparse
+import collections
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+
+import keras_float64
+import litert_run
+import pictures
+
+FLOAT_TOLERANCE = 1e-5  # of the largest output
+LEAST_SQNR_DB = 35
+FLOAT64_FRAMES = 5
+EXTREME_FRAMES = 4
+RELU_COPY = "udacity_maxpool_pilotnet_relu"
+INTEGER = ("int8_float_fallback", "int8_only", "int16x8")
+
+
+class Results:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def add(self, model, check, good, detail):
+        self.passed += bool(good)
+        self.failed += not good
+        print(f"{'ok  ' if good else 'FAIL'} {model}: {check}: {detail}", flush=True)
+
+    def note(self, model, text):
+        print(f"     {model}: {text}", flush=True)
+
+
+class Runner:
+    """slimpilot's side."""
+
+    def __init__(self, build, folder):
+        self.build, self.folder = build, folder
+
+    def isas(self):
+        """The levels that this CPU has; unset is the highest."""
+        flags = pathlib.Path("/proc/cpuinfo").read_text() if pathlib.Path("/proc/cpuinfo").exists() else ""
+        return ["", "reference"] + (["avx2"] if " avx2 " in flags else [])
+
+    def run(self, model, inputs, isa=""):
+        """The bytes of all outputs, one row per frame."""
+        source, target = self.folder / "inputs.raw", self.folder / "outputs.raw"
+        inputs.tofile(source)
+        environment = {k: v for k, v in os.environ.items() if k != "SLIMPILOT_ISA"} | ({"SLIMPILOT_ISA": isa} if isa else {})
+        subprocess.run([self.build / "tests/run_model", model, source, target], check=True, env=environment)
+        return np.fromfile(target, np.uint8).reshape(len(inputs), -1)
+
+    def optimize(self, model, recording, out, options):
+        command = [self.build / "slimpilot", "optimize", model, "--data", recording, "--out", out, *options]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+
+
+def open_or_refusal(model, kernels):
+    try:
+        return litert_run.open_model(model, kernels), ""
+    except (RuntimeError, ValueError) as error:
+        return None, " ".join(str(error).split())
+
+
+def litert_bytes(interpreter, inputs):
+    shape = interpreter.get_input_details()[0]["shape"]
+    rows = litert_run.run(interpreter, [inputs.reshape(len(inputs), *shape)])
+    return np.stack([np.concatenate([np.ravel(y).view(np.uint8) for y in outputs]) for outputs in rows])
+
+
+def split_outputs(interpreter, rows):
+    """Per output of the model an array [frame, element] of its type."""
+    arrays, place = [], 0
+    for detail in interpreter.get_output_details():
+        size = int(np.prod(detail["shape"])) * np.dtype(detail["dtype"]).itemsize
+        arrays.append(np.ascontiguousarray(rows[:, place : place + size]).view(detail["dtype"]))
+        place += size
+    return arrays
+
+
+def model_inputs(interpreter, frames):
+    """The frames in the input's type, and a few of random numbers over all of it."""
+    detail = interpreter.get_input_details()[0]
+    scale, zero_point = detail["quantization"]
+    generator = np.random.default_rng(11)
+    if detail["dtype"] == np.float32:
+        extremes = generator.uniform(frames.min(), frames.max(), (EXTREME_FRAMES, *frames.shape[1:]))
+        return np.concatenate([frames, extremes]).astype(np.float32)
+    limits = np.iinfo(detail["dtype"])
+    integers = np.clip(np.round(frames / scale) + zero_point, limits.min, limits.max)
+    extremes = generator.integers(limits.min, limits.max, (EXTREME_FRAMES, *frames.shape[1:]), endpoint=True)
+    return np.concatenate([integers, extremes]).astype(detail["dtype"])
+
+
+def step_sizes(interpreter):
+    """Per output the real value of one integer step; the dequantized ones have that of the tensor before."""
+    scales = {t["name"]: t["quantization"][0] for t in interpreter.get_tensor_details()}
+    return [scales.get(d["name"].removesuffix("/dequantized"), 0) for d in interpreter.get_output_details()]
+
+
+def histogram(interpreter, ours, theirs):
+    """How many outputs differ by how many integer steps."""
+    counts = collections.Counter()
+    for a, b, step in zip(split_outputs(interpreter, ours), split_outputs(interpreter, theirs), step_sizes(interpreter)):
+        difference = a.astype(np.float64) - b
+        steps = difference if a.dtype != np.float32 else difference / step
+        counts.update(np.rint(steps).astype(int).ravel().tolist())
+    return " ".join(f"{step:+d}:{count}" if step else f"0:{count}" for step, count in sorted(counts.items()))
+
+
+def describe_difference(interpreter, ours, theirs):
+    different = int((ours != theirs).any(axis=1).sum())
+    return f"{different} of {len(ours)} inputs differ; steps {histogram(interpreter, ours, theirs)}"
+
+
+def check_bits(results, runner, name, model, inputs, kernels="reference"):
+    interpreter = litert_run.open_model(model, kernels)
+    theirs = litert_bytes(interpreter, inputs)
+    for isa in runner.isas():
+        ours = runner.run(model, inputs, isa)
+        equal = np.array_equal(ours, theirs)
+        detail = f"{len(inputs)} inputs equal" if equal else describe_difference(interpreter, ours, theirs)
+        results.add(name, f"bits of {isa or 'default'} against LiteRT {kernels}", equal, detail)
+
+
+def check_float(results, runner, name, model, inputs, kernel_sets):
+    """LiteRT's default kernels decide. The others sum in other orders, up to 1e-5 apart among themselves; they are shown."""
+    ours = runner.run(model, inputs).view(np.float32).astype(np.float64)
+    for kernels in kernel_sets:
+        theirs = litert_bytes(litert_run.open_model(model, kernels), inputs).view(np.float32)
+        error = np.abs(ours - theirs).max() / np.abs(theirs).max()
+        check, detail = f"largest difference to LiteRT {kernels}", f"{error:.2e} of the maximum"
+        if kernels == "delegate":
+            results.add(name, check, error <= FLOAT_TOLERANCE, detail)
+        else:
+            results.note(name, f"{check}: {detail}")
+
+
+def check_dynamic_range(results, runner, name, model, inputs, kernel_sets):
+    ours = runner.run(model, inputs).view(np.float32).astype(np.float64)
+    for kernels in kernel_sets:
+        theirs = litert_bytes(litert_run.open_model(model, kernels), inputs).view(np.float32).astype(np.float64)
+        noise = np.square(ours - theirs).sum()
+        sqnr = 10 * np.log10(np.square(theirs).sum() / noise) if noise else np.inf
+        results.add(name, f"SQNR against LiteRT {kernels}", sqnr >= LEAST_SQNR_DB, f"{sqnr:.1f} dB")
+
+
+def check_model(results, runner, network, model, frames, has_elu):
+    """All checks of one technique's file."""
+    technique = model.stem
+    name = f"{network}/{technique}"
+    kernel_sets = []
+    for kernels in litert_run.KERNELS:
+        interpreter, refusal = open_or_refusal(model, kernels)
+        if interpreter is None and has_elu and kernels == "reference":
+            results.note(name, "LiteRT's reference kernels have no ELU; bits are compared on the RELU copy and on ELU alone")
+            continue
+        results.add(name, f"loads in LiteRT {kernels}", interpreter is not None, refusal or "yes")
+        if interpreter is not None:
+            kernel_sets.append(kernels)
+    if not kernel_sets:
+        return
+    interpreter = litert_run.open_model(model, kernel_sets[-1])
+    inputs = model_inputs(interpreter, frames)
+    if technique in INTEGER:
+        if "reference" in kernel_sets:
+            check_bits(results, runner, name, model, inputs)
+        if "delegate" in kernel_sets:
+            theirs = litert_bytes(interpreter, inputs)
+            results.note(name, f"steps from LiteRT's default: {histogram(interpreter, runner.run(model, inputs), theirs)}")
+    elif technique == "dynamic_range":
+        check_dynamic_range(results, runner, name, model, inputs[: len(frames)], kernel_sets)
+    else:
+        check_float(results, runner, name, model, inputs[: len(frames)], kernel_sets)
+
+
+def check_float64(results, runner, network, source, model, frames, lambdas):
+    frames = frames[:: max(1, len(frames) // FLOAT64_FRAMES)][:FLOAT64_FRAMES]
+    expected = keras_float64.evaluate(source, frames, lambdas)
+    ours = runner.run(model, frames).view(np.float32)
+    error = np.abs(ours - expected).max() / max(1, np.abs(expected).max())
+    results.add(f"{network}/float32", "Keras' definition in float64", error <= FLOAT_TOLERANCE, f"largest difference {error:.2e}")
+
+
+def relu_copy(source, target):
+    """The same network with every ELU a RELU."""
+    shutil.copy(source, target)
+    target.chmod(0o600)
+    with h5py.File(target, "r+") as file:
+        config = file.attrs["model_config"]
+        text = config if isinstance(config, str) else config.decode()
+        file.attrs["model_config"] = text.replace('"activation": "elu"', '"activation": "relu"').encode()
+
+
+def random_networks(folder):
+    """(name, model, recording, options, frames, source, lambdas) of each network that needs nothing but this repository."""
+    recording = folder / "synthetic"
+    paths = pictures.make_synthetic_recording(recording)
+    for name, shape, normalize in (
+        ("pilotnet", (1, 66, 200, 3), "unit"),
+        ("pilotnet_same", (1, 66, 200, 3), "imagenet"),
+        ("deepest_lstm_tiny_pilotnet", (1, 50, 100, 3), "imagenet"),
+    ):
+        prepared = lambda n, s=shape, norm=normalize: pictures.prepare(paths[:n], s, (240, 480), normalize=norm)
+        yield name, f"random:{name}", recording, [], prepared, None, None
+
+
+def real_networks(folder, shared):
+    recording = folder / "udacity"
+    paths = pictures.thin_udacity_recording(shared / "data/udacity/forward", recording)
+    for letter in "ab":
+        source = shared / f"models/behavior_metrics_carla/deepest_lstm_tiny_pilotnet_{letter}.h5"
+        prepared = lambda n: pictures.prepare(paths[:n], (1, 150, 50, 3), normalize="imagenet")
+        options = ["--resize", "50x150", "--normalize", "imagenet", "--outputs", "steering,throttle,brake"]
+        yield f"deepest_lstm_tiny_pilotnet_{letter}", source, recording, options, prepared, source, None
+    elu = shared / "models/udacity_maxpool_pilotnet/model_best.h5"
+    relu = folder / f"{RELU_COPY}.h5"
+    relu_copy(elu, relu)
+    prepared = lambda n: pictures.prepare(paths[:n], (1, 160, 320, 3), color="bgr")
+    options = ["--lambda", "lambda_1=0.00392156862745098,-0.5", "--color", "bgr"]
+    lambdas = {"lambda_1": (1 / 255, -0.5)}
+    yield "udacity_maxpool_pilotnet", elu, recording, options, prepared, elu, lambdas
+    yield RELU_COPY, relu, recording, options, prepared, relu, lambdas
+
+
+def check_network(results, runner, network, frame_count):
+    name, model, recording, options, prepare, source, lambdas = network
+    out = runner.folder / name
+    runner.optimize(model, recording, out, options)
+    frames = prepare(frame_count)
+    if source is not None:
+        check_float64(results, runner, name, source, out / "float32.tflite", frames, lambdas)
+    models = sorted(out.glob("*.tflite"))
+    results.add(name, "every technique wrote a file", len(models) == 6, ", ".join(m.stem for m in models))
+    for path in models:
+        check_model(results, runner, name, path, frames, name == "udacity_maxpool_pilotnet")
+
+
+def check_converted_ops(results, runner, only):
+    import converted_ops
+
+    for name, content, in_reference in converted_ops.models(only):
+        path = runner.folder / f"{name}.tflite"
+        path.write_bytes(content)
+        kernels = "reference" if in_reference else "optimized"
+        detail = litert_run.open_model(path, kernels).get_input_details()[0]
+        limits = np.iinfo(detail["dtype"])
+        generator = np.random.default_rng(5)
+        shape = (100, *detail["shape"])
+        inputs = generator.integers(limits.min, limits.max, shape, dtype=detail["dtype"], endpoint=True)
+        check_bits(results, runner, f"converted/{name}", path, inputs, kernels)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--shared", type=pathlib.Path)
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--only", default="", help="networks and operations whose name holds this word")
+    args = parser.parse_args()
+    results = Results()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        runner = Runner(args.build.resolve(), folder)
+        networks = list(random_networks(folder))
+        if args.shared and (args.shared / "models").is_dir():
+            networks += real_networks(folder, args.shared)
+        else:
+            print("skipped: the real models (udacity_maxpool_pilotnet, behavior_metrics_carla): no --shared folder with them")
+        for network in networks:
+            if args.only in network[0]:
+                check_network(results, runner, network, args.frames)
+        check_converted_ops(results, runner, args.only)
+    print(f"{results.passed} passed, {results.failed} failed")
+    sys.exit(results.failed != 0)
+
+
+if __name__ == "__main__":
+    main()
