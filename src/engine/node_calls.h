@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside the making of plans: one function per op that chooses its kernel and fills its arguments. Everything a kernel could
+// trip over is refused there, with an Error that names the node.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/steps.h"
+
+namespace slimpilot {
+
+/// One node with what it reads and writes.
+struct Site {
+  const Graph& graph;
+  const Node& node;
+  const KernelTable& kernels;
+  ConstantStore& constants;
+
+  const Value& input(size_t i) const { return graph.value(node.inputs[i]); }
+  const Value& output() const { return graph.value(node.output); }
+  int64_t count() const { return element_count(output().shape); }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error("layer '" + node.name + "' (" + std::string(op_name(node.op)) + "): " + what);
+  }
+  [[noreturn]] void fail_type() const {
+    fail("there is no kernel for " + std::string(type_name(input(0).type)) + " inputs and " +
+         std::string(type_name(output().type)) + " outputs");
+  }
+  const Value& constant(size_t i) const {
+    if (!input(i).is_constant()) fail("input " + std::to_string(i) + " must be constant");
+    return input(i);
+  }
+  float scale(const Value& v) const { return v.quantization->scale[0]; }
+  int32_t zero_point(const Value& v) const { return v.quantization->zero_point[0]; }
+  /// A per-output array, padded with zeros so that vectors may read past its end.
+  template <class T>
+  const T* keep_channels(std::vector<T> data) const {
+    data.resize(data.size() + kChannelPadding);
+    return constants.keep(data);
+  }
+};
+
+template <class Geometry, class Op>
+void set_window(Geometry& g, const Shape& in, const Shape& out, const Op& op, int window_h, int window_w) {
+  g.in_h = in[1], g.in_w = in[2], g.out_h = out[1], g.out_w = out[2];
+  g.stride_h = op.stride_h, g.stride_w = op.stride_w;
+  g.pad_top = padded_extent(in[1], window_h, op.stride_h, op.padding).before;
+  g.pad_left = padded_extent(in[2], window_w, op.stride_w, op.padding).before;
+}
+
+/// The real function of an activation.
+float (*real_function(ActivationKind kind))(float);
+
+NodeCall call_for(const Conv2D& op, const Site& s);
+NodeCall call_for(const DepthwiseConv2D& op, const Site& s);
+NodeCall call_for(const Dense& op, const Site& s);
+NodeCall call_for(const ConvLstm2D& op, const Site& s);
+NodeCall call_for(const BatchNorm& op, const Site& s);
+NodeCall call_for(const Pool2D& op, const Site& s);
+NodeCall call_for(const Activation& op, const Site& s);
+NodeCall call_for(const Crop2D& op, const Site& s);
+NodeCall call_for(const Pad2D& op, const Site& s);
+NodeCall call_for(const Add& op, const Site& s);
+NodeCall call_for(const Mul& op, const Site& s);
+NodeCall call_for(const Quantize& op, const Site& s);
+NodeCall call_for(const Dequantize& op, const Site& s);
+
+}  // namespace slimpilot

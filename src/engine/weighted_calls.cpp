@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls for ops with weights: convolutions, dense layers, ConvLSTM, BatchNorm. Weights are repacked for the chosen kernel.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "engine/kernels/packing.h"
+#include "engine/node_calls.h"
+#include "engine/quantized_scale.h"
+#include "graph/edit.h"
+
+namespace slimpilot {
+namespace {
+
+/// Scales of a layer's weights, one per output.
+std::vector<float> weight_scales(const Site& s, const Value& weights, int outputs) {
+  if (!weights.quantization) s.fail("integer weights without a quantization");
+  const Quantization& q = *weights.quantization;
+  if (std::any_of(q.zero_point.begin(), q.zero_point.end(), [](int32_t zero) { return zero != 0; }))
+    s.fail("weights with a zero point other than 0 are not supported");
+  if (q.scale.size() == 1) return std::vector<float>(static_cast<size_t>(outputs), q.scale[0]);
+  if (q.scale.size() != static_cast<size_t>(outputs)) s.fail("weight scales run along another axis than the outputs");
+  return q.scale;
+}
+
+template <class T>
+std::vector<T> constant_elements(const Site& s, size_t i, ElementType type) {
+  const Value& value = s.constant(i);
+  if (value.type != type) s.fail("'" + value.name + "' must be " + std::string(type_name(type)) + ", not " + std::string(type_name(value.type)));
+  const auto elements = value.elements<T>();
+  return {elements.begin(), elements.end()};
+}
+
+RealResult real_result(const Site& s, ActivationKind activation, int outputs) {
+  const ClampRange range = clamp_range(activation);
+  RealResult result{.bias = s.keep_channels(constant_as_floats(s.constant(2))), .weight_scale = nullptr, .low = range.low, .high = range.high};
+  if (s.input(1).type == ElementType::s8) result.weight_scale = s.keep_channels(weight_scales(s, s.input(1), outputs));
+  return result;
+}
+
+/// Sums of the weights of each output; `channel_of(i)` is the output that weight i belongs to.
+template <class F>
+std::vector<int32_t> weight_sums(const Value& weights, int outputs, F&& channel_of) {
+  std::vector<int32_t> sums(static_cast<size_t>(outputs));
+  const auto w = weights.elements<int8_t>();
+  for (size_t i = 0; i < w.size(); ++i) sums[channel_of(i)] += w[i];
+  return sums;
+}
+
+/// Multipliers s_in·s_w/s_out per output. A dense layer with one weight scale multiplies s_in·s_w in float, as TensorFlow
+/// Lite does; all others in double.
+std::vector<FixedPoint> output_scales(const Site& s, int outputs) {
+  std::vector<FixedPoint> fixed;
+  const bool in_float = std::holds_alternative<Dense>(s.node.op) && s.input(1).quantization->scale.size() == 1;
+  const float in = s.scale(s.input(0)), out = s.scale(s.output());
+  for (const float w : weight_scales(s, s.input(1), outputs))
+    fixed.push_back(fixed_point((in_float ? static_cast<double>(in * w) : static_cast<double>(in) * w) / static_cast<double>(out)));
+  return fixed;
+}
+
+IntegerResult integer_result(const Site& s, ActivationKind activation, int outputs) {
+  std::vector<int32_t> multiplier, shift;
+  for (const FixedPoint& fixed : output_scales(s, outputs)) {
+    multiplier.push_back(fixed.multiplier);
+    shift.push_back(fixed.shift);
+  }
+  const IntegerRange clamp = quantized_clamp(activation, s.output());
+  IntegerResult result{};
+  if (s.input(0).type == ElementType::s16) result.bias64 = s.keep_channels(constant_elements<int64_t>(s, 2, ElementType::s64));
+  else result.bias = s.keep_channels(constant_elements<int32_t>(s, 2, ElementType::s32));
+  result.multiplier = s.keep_channels(std::move(multiplier));
+  result.shift = s.keep_channels(std::move(shift));
+  result.input_zero_point = s.zero_point(s.input(0));
+  result.output_zero_point = s.zero_point(s.output());
+  result.low = clamp.low;
+  result.high = clamp.high;
+  result.rounds_once = std::holds_alternative<Dense>(s.node.op);
+  return result;
+}
+
+/// Chooses among the five variants of conv2d and dense by the types of activations and weights, and fills the arguments that
+/// both share.
+template <class Kernels, class Args>
+NodeCall packed_call(const Site& s, const Kernels& kernels, std::array<std::string_view, 5> names, Args args,
+                     ActivationKind activation, const WeightShape& shape, size_t scratch) {
+  const ElementType x = s.input(0).type, w = s.constant(1).type;
+  const bool real = x == ElementType::f32, integer_weights = w == ElementType::s8;
+  const PackedKernel<Args>* kernel = nullptr;
+  std::string_view name;
+  const auto choose = [&](bool condition, const PackedKernel<Args>& k, size_t i) {
+    if (condition) kernel = &k, name = names[i];
+  };
+  choose(real && w == ElementType::f32, kernels.f32, 0);
+  choose(real && w == ElementType::f16, kernels.f16, 1);
+  choose(x == ElementType::s8 && integer_weights, kernels.s8, 2);
+  choose(x == ElementType::s16 && integer_weights, kernels.s16, 3);
+  choose(real && integer_weights, kernels.hybrid, 4);
+  if (kernel == nullptr) s.fail("there is no kernel for " + std::string(type_name(x)) + " inputs and " + std::string(type_name(w)) + " weights");
+  if (real) args.real = real_result(s, activation, shape.outputs);
+  else args.integer = integer_result(s, activation, shape.outputs);
+  if (integer_weights) {
+    const size_t per_output = static_cast<size_t>(shape.rows) * static_cast<size_t>(shape.k);
+    args.integer.weight_sum = s.keep_channels(weight_sums(s.input(1), shape.outputs, [&](size_t i) { return i / per_output; }));
+  }
+  const auto packed = pack_weights(s.input(1).data, shape, element_size(w), kernel->layout);
+  args.weights = s.constants.keep(packed);
+  return {.kernel = name, .call = Call<Args>{kernel->run, args}, .scratch_bytes = scratch};
+}
+
+}  // namespace
+
+NodeCall call_for(const Conv2D& op, const Site& s) {
+  const Shape &x = s.input(0).shape, &w = s.input(1).shape, &y = s.output().shape;
+  Conv2dArgs args{};
+  set_window(args, x, y, op, w[1], w[2]);
+  args.in_c = x[3], args.out_c = y[3], args.kernel_h = w[1], args.kernel_w = w[2];
+  args.pad_bottom = padded_extent(x[1], w[1], op.stride_h, op.padding).after;
+  args.pad_right = padded_extent(x[2], w[2], op.stride_w, op.padding).after;
+  return packed_call(s, s.kernels.conv2d, {"conv2d_f32", "conv2d_f16", "conv2d_s8", "conv2d_s16", "conv2d_hybrid"}, args,
+                     op.activation, {w[0], w[1], w[2] * w[3]}, conv2d_scratch_bytes(args));
+}
+
+NodeCall call_for(const Dense& op, const Site& s) {
+  const Shape& w = s.input(1).shape;
+  DenseArgs args{};
+  args.rows = s.input(0).shape[0], args.inputs = w[1], args.outputs = w[0];
+  const bool streaming = s.input(1).data.size() > kStreamingBytes;
+  return packed_call(s, streaming ? s.kernels.dense_streaming : s.kernels.dense, {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"},
+                     args, op.activation, {w[0], 1, w[1]}, dense_scratch_bytes(args));
+}
+
+namespace {
+
+/// A 1×1 depthwise convolution of int8 is a function of one byte per channel: a table.
+NodeCall lookup_call(const Site& s, const DepthwiseArgs& depthwise) {
+  const int channels = depthwise.channels;
+  std::vector<int8_t> input, output(static_cast<size_t>(channels) * 256), table(output.size());
+  for (int x = -128; x < 128; ++x) input.insert(input.end(), static_cast<size_t>(channels), static_cast<int8_t>(x));
+  DepthwiseArgs column = depthwise;
+  column.in_h = column.out_h = 256, column.in_w = column.out_w = 1;
+  s.kernels.elementwise.depthwise_s8(column, {{input.data(), nullptr}, output.data(), nullptr});
+  for (int c = 0; c < channels; ++c)
+    for (int x = 0; x < 256; ++x) table[static_cast<size_t>(c * 256 + x)] = output[static_cast<size_t>(x * channels + c)];
+  return {"lookup_s8", Call<LookupArgs>{s.kernels.elementwise.lookup_s8, {s.count(), channels, s.constants.keep(table)}}};
+}
+
+}  // namespace
+
+NodeCall call_for(const DepthwiseConv2D& op, const Site& s) {
+  const Shape &x = s.input(0).shape, &w = s.constant(1).shape;
+  DepthwiseArgs args{};
+  set_window(args, x, s.output().shape, op, w[1], w[2]);
+  args.channels = w[3], args.kernel_h = w[1], args.kernel_w = w[2];
+  const bool pointwise = w[1] == 1 && w[2] == 1 && op.stride_h == 1 && op.stride_w == 1;
+  const ElementwiseKernels& kernels = s.kernels.elementwise;
+  const ElementType type = s.input(0).type;
+  if (type == ElementType::f32) {
+    const std::vector<float> weights = constant_as_floats(s.input(1));
+    const float* kept = s.constants.keep(weights);
+    args.real = {s.keep_channels(constant_as_floats(s.constant(2))), nullptr, clamp_range(op.activation).low, clamp_range(op.activation).high};
+    if (pointwise && op.activation == ActivationKind::none)
+      return {"scale_f32", Call<ScaleArgs>{kernels.scale_f32, {s.count(), args.channels, kept, args.real.bias}}};
+    args.weights = kept;
+    return {"depthwise_f32", Call<DepthwiseArgs>{kernels.depthwise_f32, args}};
+  }
+  args.weights = s.constants.keep(constant_elements<int8_t>(s, 1, ElementType::s8));
+  args.integer = integer_result(s, op.activation, args.channels);
+  if (type == ElementType::s16) return {"depthwise_s16", Call<DepthwiseArgs>{kernels.depthwise_s16, args}};
+  if (type != ElementType::s8) s.fail_type();
+  if (pointwise) return lookup_call(s, args);
+  return {"depthwise_s8", Call<DepthwiseArgs>{kernels.depthwise_s8, args}};
+}
+
+NodeCall call_for(const ConvLstm2D& op, const Site& s) {
+  const Shape &x = s.input(0).shape, &w = s.input(1).shape, &r = s.input(2).shape;
+  if (s.input(0).type != ElementType::f32) s.fail_type();
+  ConvLstm2dArgs a{};
+  const Shape y = op.return_sequences ? s.output().shape : Shape{1, 1, s.output().shape[1], s.output().shape[2], w[0] / 4};
+  set_window(a, {1, x[2], x[3]}, {1, y[2], y[3]}, op, w[1], w[2]);
+  a.steps = x[1], a.in_c = x[4], a.filters = w[0] / 4, a.kernel_h = w[1], a.kernel_w = w[2];
+  a.recurrent_h = r[1], a.recurrent_w = r[2], a.return_sequences = op.return_sequences;
+  a.kernel = s.constants.keep(constant_as_floats(s.constant(1)));
+  a.recurrent = s.constants.keep(constant_as_floats(s.constant(2)));
+  a.bias = s.constants.keep(constant_as_floats(s.constant(3)));
+  a.activation = real_function(op.activation);
+  a.recurrent_activation = real_function(op.recurrent_activation);
+  return {"conv_lstm2d_f32", Call<ConvLstm2dArgs>{reference::conv_lstm2d_f32, a}, conv_lstm2d_scratch_bytes(a)};
+}
+
+NodeCall call_for(const BatchNorm& op, const Site& s) {
+  if (s.input(0).type != ElementType::f32) s.fail_type();
+  const auto gamma = constant_as_floats(s.constant(1)), beta = constant_as_floats(s.constant(2));
+  const auto mean = constant_as_floats(s.constant(3)), variance = constant_as_floats(s.constant(4));
+  std::vector<float> scale, offset;
+  for (size_t c = 0; c < gamma.size(); ++c) {
+    const double factor = gamma[c] / std::sqrt(static_cast<double>(variance[c]) + op.epsilon);
+    scale.push_back(static_cast<float>(factor));
+    offset.push_back(static_cast<float>(beta[c] - factor * mean[c]));
+  }
+  const ScaleArgs args{s.count(), static_cast<int>(scale.size()), s.constants.keep(scale), s.constants.keep(offset)};
+  return {"scale_f32", Call<ScaleArgs>{s.kernels.elementwise.scale_f32, args}};
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Command line in, expected text and exit code out. Arguments: the program, the source folder, a program that writes a small
+# recording. Everything happens in a temporary folder; the last line counts.
+set -uo pipefail
+program=$1 source=$2 make_recording=$3
+folder=$(mktemp -d)
+trap 'chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+passed=0 failed=0
+
+fail() {
+  failed=$((failed + 1))
+  echo "FAILED: $1"
+  head -c 2000 output
+}
+
+# expect CODE TEXT ARGUMENT...: runs the program; both streams together must hold TEXT.
+expect() {
+  local code=$1 text=$2 actual
+  shift 2
+  "$program" "$@" >output 2>&1
+  actual=$?
+  if [ "$actual" -ne "$code" ]; then fail "slimpilot $*: exit code $actual instead of $code"
+  elif ! grep -qF -- "$text" output; then fail "slimpilot $*: '$text' is not printed"
+  else passed=$((passed + 1)); fi
+}
+
+# An input at fault: exit code 1 and one line.
+expect_error() {
+  expect 1 "$@"
+  [ "$(wc -l <output)" -eq 1 ] || fail "${*:2}: the message is not one line"
+}
+
+holds() { if grep -qF -- "$2" "$1"; then passed=$((passed + 1)); else cp "$1" output; fail "$1 lacks $2"; fi; }
+
+expect 2 "usage: slimpilot COMMAND"
+expect 0 "usage: slimpilot COMMAND" --help
+expect 2 "there is no command 'nonsense'" nonsense
+expect 2 "--nonsense" info random:pilotnet --nonsense
+expect 2 "MODEL" info
+expect 0 "--lambda" info --help
+expect 2 "--data" optimize random:pilotnet
+expect 2 "--resize 200 is not" info random:pilotnet --resize 200
+expect 2 "--crop 5 is not" info random:pilotnet --crop 5
+expect 2 "--normalize nonsense" info random:pilotnet --normalize nonsense
+expect 2 "--color red" info random:pilotnet --color red
+
+expect_error "nowhere/model.h5" info nowhere/model.h5
+expect_error "nowhere/model.tflite" info nowhere/model.tflite
+expect_error ".h5 and .tflite are read" info model.pt
+expect_error "pilotnet_same" info random:nonsense
+expect_error "--lambda" info "$source/tests/golden/keras/lambda.h5"
+expect_error "nowhere" predict random:pilotnet nowhere.png
+expect_error "nowhere" optimize random:pilotnet --data nowhere
+
+expect 0 "int8_only" techniques
+for name in float32 dynamic_range float16 int8_float_fallback int16x8; do holds output "$name"; done
+expect 0 "1595534 parameters" info random:pilotnet
+holds output "1x66x200x3"
+expect 0 "62470 parameters" info random:deepest_lstm_tiny_pilotnet:7
+
+expect 0 "lstm.tflite" convert random:deepest_lstm_tiny_pilotnet lstm.tflite
+expect 0 "1x50x100x3" info lstm.tflite
+holds output "rows 240:480"
+expect 0 "p99.9" bench lstm.tflite --seconds 0.1
+expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.onnx
+
+SLIMPILOT_ISA=reference expect 0 "reference, 1 thread" bench lstm.tflite --seconds 0.1
+SLIMPILOT_ISA=nonsense expect_error "use one of: reference" bench lstm.tflite --seconds 0.1
+
+"$make_recording" recording >output 2>&1 || fail "the recording cannot be made"
+frame=$(find recording -name '*.png' | sort | head -1)
+expect 0 "w (rad/s)" predict lstm.tflite "$frame"
+expect_error "--crop TOP:BOTTOM" predict lstm.tflite "$frame" --crop 100:9999
+
+expect 0 "int16x8" optimize random:deepest_lstm_tiny_pilotnet --data recording --calibration-frames 8 --frames 0::4 --out out
+names="float32 dynamic_range float16 int8_float_fallback int8_only int16x8"
+rows=$(for name in $names; do grep -cE "^$name +[0-9.]+ .* ok" output; done | paste -sd' ')
+[ "$rows" = "1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not print six rows with status ok ($rows)"
+for key in command model frames techniques technique status model_path size_bytes slim_bytes mse mae sqnr_db max_difference latency_ms_p50 latency_ms_p99 isa threads outputs; do
+  holds out/results.json "\"$key\":"
+done
+for name in $names; do expect 0 "1x50x100x3" info "out/$name.tflite"; done
+expect 0 "float32" evaluate out/float32.tflite out/int8_only.tflite --data recording --json evaluated.json
+holds evaluated.json '"latency_ms_p50":'
+expect 0 "worst layer" compare out/float32.tflite out/int8_only.tflite --data recording --frames 0::8
+expect_error "selects no frame" evaluate out/float32.tflite --data recording --frames 5000:
+expect_error "there is no technique 'int7'" optimize random:pilotnet --data recording --techniques int7
+expect_error "calibration method" optimize random:pilotnet --data recording --calibration best --out out2
+
+# Nothing half-written where nothing can be written, not even for the superuser: a file and a missing folder as parents.
+echo "not a folder" >file
+expect_error "file/lstm.tflite" convert random:deepest_lstm_tiny_pilotnet file/lstm.tflite
+expect_error "missing/lstm.tflite" convert random:deepest_lstm_tiny_pilotnet missing/lstm.tflite
+expect_error "file" optimize random:deepest_lstm_tiny_pilotnet --data recording --frames 0::4 --techniques float32 --out file
+[ "$(cat file)" = "not a folder" ] && [ ! -e missing ] || fail "something was written"
+
+# Torn files; tests/truncation_test.cpp has many more.
+for original in "$source/tests/golden/keras/batch_norm.h5" lstm.tflite; do
+  for percent in 0 10 50 90 99; do
+    torn=torn.${original##*.}
+    head -c $(($(stat -c %s "$original") * percent / 100)) "$original" >"$torn"
+    expect_error "$torn" info "$torn"
+  done
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
