@@ -26,14 +26,16 @@ cv::Mat random_frame(int h, int w, uint64_t seed) {
 std::vector<float> prepared(const Sizes& s, const Preprocessing& p, const cv::Mat& frame, Isa isa) {
   const TensorView input{.name = "image", .shape = {1, s.height, s.width, 3}};
   std::vector<float> target(static_cast<size_t>(element_count(input.shape)));
-  FrameInput(p, input, s.frame_h, s.frame_w, isa).prepare({frame.data, frame.total() * 3}, std::as_writable_bytes(std::span(target)));
+  FrameInput(p, input, s.frame_h, s.frame_w, isa)
+      .prepare({frame.data, frame.total() * 3}, std::as_writable_bytes(std::span(target)));
   return target;
 }
 
 float largest_difference(const std::vector<float>& actual, const cv::Mat& expected) {
   EXPECT_EQ(actual.size(), expected.total() * 3);
   float largest = 0;
-  for (size_t i = 0; i < actual.size(); ++i) largest = std::max(largest, std::abs(actual[i] - static_cast<float>(expected.data[i])));
+  for (size_t i = 0; i < actual.size(); ++i)
+    largest = std::max(largest, std::abs(actual[i] - static_cast<float>(expected.data[i])));
   return largest;
 }
 
@@ -54,12 +56,15 @@ TEST_P(ResizeParity, WithinOneGreyLevelOfOpenCv) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, ResizeParity,
-                         testing::Values(Sizes{640, 480, 200, 66}, Sizes{640, 480, 200, 66, 240, 480}, Sizes{640, 480, 100, 50, 240, 480}, Sizes{320, 160, 200, 66, 60, 135},
-                                         Sizes{64, 48, 64, 48}, Sizes{64, 48, 32, 24}, Sizes{31, 17, 93, 51}, Sizes{31, 17, 64, 5}, Sizes{5, 5, 1, 1}, Sizes{1, 1, 9, 7},
-                                         Sizes{2, 3, 50, 2}, Sizes{1280, 720, 199, 67, 3, 719}),
+                         testing::Values(Sizes{640, 480, 200, 66}, Sizes{640, 480, 200, 66, 240, 480},
+                                         Sizes{640, 480, 100, 50, 240, 480}, Sizes{320, 160, 200, 66, 60, 135},
+                                         Sizes{64, 48, 64, 48}, Sizes{64, 48, 32, 24}, Sizes{31, 17, 93, 51},
+                                         Sizes{31, 17, 64, 5}, Sizes{5, 5, 1, 1}, Sizes{1, 1, 9, 7}, Sizes{2, 3, 50, 2},
+                                         Sizes{1280, 720, 199, 67, 3, 719}),
                          [](const auto& s) {
-                           return std::to_string(s.param.frame_w) + "x" + std::to_string(s.param.frame_h) + "_to_" + std::to_string(s.param.width) + "x" +
-                                  std::to_string(s.param.height) + (s.param.crop_bottom ? "_cropped" : "");
+                           return std::to_string(s.param.frame_w) + "x" + std::to_string(s.param.frame_h) + "_to_" +
+                                  std::to_string(s.param.width) + "x" + std::to_string(s.param.height) +
+                                  (s.param.crop_bottom ? "_cropped" : "");
                          });
 
 TEST(ColorParity, YuvWithinOneOfOpenCv) {

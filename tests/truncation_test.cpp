@@ -32,9 +32,13 @@ void expect_errors(const std::string& bytes, const std::string& ending, size_t p
   fs::remove(path);
 }
 
-TEST(Truncation, OfKerasFiles) { expect_errors(read_file(fs::path(SOURCE_DIR) / "tests/golden/keras/convolutions.h5"), ".h5", 200); }
+TEST(Truncation, OfKerasFiles) {
+  expect_errors(read_file(fs::path(SOURCE_DIR) / "tests/golden/keras/convolutions.h5"), ".h5", 200);
+}
 
-TEST(Truncation, OfTfliteFiles) { expect_errors(to_tflite(simplify(make_network("deepest_lstm_tiny_pilotnet", 1))), ".tflite", 200); }
+TEST(Truncation, OfTfliteFiles) {
+  expect_errors(to_tflite(simplify(make_network("deepest_lstm_tiny_pilotnet", 1))), ".tflite", 200);
+}
 
 }  // namespace
 }  // namespace slimpilot

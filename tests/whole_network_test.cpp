@@ -35,8 +35,7 @@ struct Network {
   Calibration calibration;
 
   explicit Network(std::string_view name, size_t frames = 12)
-      : graph(simplify(make_network(name, 3))),
-        calibration(graph, {}, frames, [this](size_t i, std::span<float> target) {
+      : graph(simplify(make_network(name, 3))), calibration(graph, {}, frames, [this](size_t i, std::span<float> target) {
           Random random(i);
           fill_picture(random, graph.preprocessing, target);
         }) {}
@@ -56,7 +55,8 @@ std::vector<std::byte> outputs_of(const Graph& graph, Isa isa, uint64_t seed) {
     for (std::byte& b : input) b = static_cast<std::byte>(random.next());
   session.run();
   std::vector<std::byte> bytes;
-  for (size_t o = 0; o < plan.outputs().size(); ++o) bytes.insert(bytes.end(), session.output(o).begin(), session.output(o).end());
+  for (size_t o = 0; o < plan.outputs().size(); ++o)
+    bytes.insert(bytes.end(), session.output(o).begin(), session.output(o).end());
   return bytes;
 }
 
@@ -105,7 +105,8 @@ TEST(PilotnetSame, HasTheSizesOfTheStudy) {
   };
   EXPECT_NEAR(megabytes("float32"), 64.9, 0.05);
   EXPECT_NEAR(megabytes("float16"), 32.5, 0.05);
-  for (const std::string_view name : {"dynamic_range", "int8_float_fallback", "int8_only"}) EXPECT_NEAR(megabytes(name), 16.24, 0.05) << name;
+  for (const std::string_view name : {"dynamic_range", "int8_float_fallback", "int8_only"})
+    EXPECT_NEAR(megabytes(name), 16.24, 0.05) << name;
 }
 
 TEST(Isa, TheForcedOneIsUsedAndAnUnknownOneIsAnError) {

@@ -20,5 +20,4 @@ class Error : public std::runtime_error {
 }  // namespace slimpilot
 
 /// Aborts unless `condition` holds. For our own mistakes, never for bad input.
-#define check(condition) \
-  ((condition) ? static_cast<void>(0) : ::slimpilot::check_failed(#condition, __FILE__, __LINE__))
+#define check(condition) ((condition) ? static_cast<void>(0) : ::slimpilot::check_failed(#condition, __FILE__, __LINE__))

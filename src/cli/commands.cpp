@@ -26,7 +26,9 @@ constexpr Command kCommands[] = {
 };
 
 void print_help() {
-  fmt::print("slimpilot: makes driving networks small and fast, and shows what each technique costs.\n\nusage: slimpilot COMMAND ...\n\n");
+  fmt::print(
+      "slimpilot: makes driving networks small and fast, and shows what each technique costs.\n\nusage: slimpilot COMMAND "
+      "...\n\n");
   for (const Command& command : kCommands) fmt::print("  {:<12}{}\n", command.name, command.summary);
   fmt::print("\nslimpilot COMMAND --help lists the options of a command.\n");
 }

@@ -25,14 +25,19 @@ void run_compare(int argc, char** argv) {
   std::vector<FrameId> selected;
   Dataset dataset = load_dataset(data, options, reference, selected);
   dataset.frames = selected;
-  const auto run = [&](const Graph& g, const std::string& name) { return predict(Plan(g), g.preprocessing, dataset, name, progress_output()); };
+  const auto run = [&](const Graph& g, const std::string& name) {
+    return predict(Plan(g), g.preprocessing, dataset, name, progress_output());
+  };
   const Predictions expected = run(reference, "A"), actual = run(graph, "B");
   if (expected[0].size() != actual[0].size())
-    throw Error(fmt::format("{} yields {} numbers, {} yields {}; they cannot be compared", a, expected[0].size(), b, actual[0].size()));
+    throw Error(
+        fmt::format("{} yields {} numbers, {} yields {}; they cannot be compared", a, expected[0].size(), b, actual[0].size()));
   const OutputDeviation deviation = compare_with_reference(actual, expected);
 
   std::vector<std::vector<std::string>> rows{{"output", "SQNR dB", "max diff"}};
-  const auto add = [&](const std::string& name, const Deviation& d) { rows.push_back({name, decibels(d.sqnr_db), significant(d.max_difference)}); };
+  const auto add = [&](const std::string& name, const Deviation& d) {
+    rows.push_back({name, decibels(d.sqnr_db), significant(d.max_difference)});
+  };
   for (size_t o = 0; o < dataset.columns.size(); ++o) add(dataset.columns[o].name, deviation.per_output[o]);
   add("all", deviation.overall);
   fmt::print("{} frames\n{}\n", dataset.size(), aligned_table(rows));
@@ -44,8 +49,10 @@ void run_compare(int argc, char** argv) {
     add(layer.name, layer.deviation);
     if (worst == nullptr || layer.deviation.sqnr_db < worst->deviation.sqnr_db) worst = &layer;
   }
-  if (worst == nullptr) fmt::print("the models have no layer in common\n");
-  else fmt::print("{}\nworst layer: {} ({} dB)\n", aligned_table(rows), worst->name, decibels(worst->deviation.sqnr_db));
+  if (worst == nullptr)
+    fmt::print("the models have no layer in common\n");
+  else
+    fmt::print("{}\nworst layer: {} ({} dB)\n", aligned_table(rows), worst->name, decibels(worst->deviation.sqnr_db));
 }
 
 }  // namespace slimpilot

@@ -13,16 +13,14 @@ namespace slimpilot {
 void run_convert(int argc, char** argv) {
   std::string in, out;
   ModelOptions options;
-  Arguments arguments("convert", "read a model, fold what costs time, and write it in the format that OUT's ending says (.tflite)");
+  Arguments arguments("convert",
+                      "read a model, fold what costs time, and write it in the format that OUT's ending says (.tflite)");
   arguments.positional("IN", in, "a .h5 or .tflite file, or random:NETWORK[:SEED]");
   arguments.positional("OUT", out, "the file to write");
   options.declare(arguments);
   arguments.parse(argc, argv);
   Graph graph = load_model(in, options);
-  if (!options.outputs.empty()) {
-    graph.meaning.clear();
-    for (const LabelColumn& c : parse_label_columns(options.outputs)) graph.meaning.push_back({c.name, "", c.min, c.max});
-  }
+  if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
   const size_t bytes = write_model(simplify(std::move(graph)), out);
   fmt::print("{}: {} MB\n", out, megabytes(bytes));
 }

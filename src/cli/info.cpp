@@ -11,9 +11,10 @@ namespace slimpilot {
 namespace {
 
 void print_preprocessing(const Preprocessing& p) {
-  const std::string rows = p.crop_top == 0 && p.crop_bottom == 0 ? "all rows" : fmt::format("rows {}:{}", p.crop_top, p.crop_bottom);
-  fmt::print("preprocessing: {}, {}, {}, x·({}, {}, {}) + ({}, {}, {})\n", rows, p.resize ? "resize" : "no resize", color_name(p.color), p.scale[0], p.scale[1], p.scale[2],
-             p.offset[0], p.offset[1], p.offset[2]);
+  const std::string rows =
+      p.crop_top == 0 && p.crop_bottom == 0 ? "all rows" : fmt::format("rows {}:{}", p.crop_top, p.crop_bottom);
+  fmt::print("preprocessing: {}, {}, {}, x·({}, {}, {}) + ({}, {}, {})\n", rows, p.resize ? "resize" : "no resize",
+             color_name(p.color), p.scale[0], p.scale[1], p.scale[2], p.offset[0], p.offset[1], p.offset[2]);
 }
 
 std::string quantization_text(const Value& value) {
@@ -49,8 +50,9 @@ void run_info(int argc, char** argv) {
     weight_bytes += bytes;
     macs += multiply_adds(graph, node);
     const Value& out = graph.value(node.output);
-    rows.push_back({node.name, std::string(op_name(node.op)), shape_text(out.shape), std::string(type_name(out.type)), fmt::format("{:.3f}", static_cast<double>(multiply_adds(graph, node)) / 1e6),
-                    std::to_string(count), fmt::format("{:.1f}", static_cast<double>(bytes) / 1024), quantization_text(out)});
+    rows.push_back({node.name, std::string(op_name(node.op)), shape_text(out.shape), std::string(type_name(out.type)),
+                    fmt::format("{:.3f}", static_cast<double>(multiply_adds(graph, node)) / 1e6), std::to_string(count),
+                    fmt::format("{:.1f}", static_cast<double>(bytes) / 1024), quantization_text(out)});
   }
   for (const ValueId id : graph.inputs) {
     const Value& in = graph.value(id);
@@ -58,7 +60,8 @@ void run_info(int argc, char** argv) {
   }
   print_preprocessing(graph.preprocessing);
   for (const OutputMeaning& m : graph.meaning) fmt::print("output: {} {} (0 is {}, 1 is {})\n", m.name, m.unit, m.min, m.max);
-  fmt::print("{} parameters, {} MB of weights, {:.1f} MMAC\n\n{}", parameters, megabytes(weight_bytes), static_cast<double>(macs) / 1e6, aligned_table(rows));
+  fmt::print("{} parameters, {} MB of weights, {:.1f} MMAC\n\n{}", parameters, megabytes(weight_bytes),
+             static_cast<double>(macs) / 1e6, aligned_table(rows));
 }
 
 }  // namespace slimpilot

@@ -34,7 +34,8 @@ bool parse_pair(const std::string& text, char separator, T& first, T& second) {
 void set_normalization(const std::string& text, Preprocessing& p) {
   constexpr float mean[] = {0.485f, 0.456f, 0.406f}, deviation[] = {0.229f, 0.224f, 0.225f};
   float scale = 1, offset = 0;
-  if (text == "unit") scale = 1.0f / 255;
+  if (text == "unit")
+    scale = 1.0f / 255;
   else if (text != "none" && text != "imagenet" && !parse_pair(text, ',', scale, offset))
     throw UsageError("--normalize " + text + " is none of none, unit, imagenet or SCALE,OFFSET (such as 0.0078,-1)");
   for (int c = 0; c < 3; ++c) {
@@ -61,6 +62,13 @@ void set_size(const std::string& text, const Graph& graph, Preprocessing& p) {
   p.resize = true;
 }
 
+void set_rows(const std::string& text, Preprocessing& p) {
+  const bool parsed = parse_pair(text, ':', p.crop_top, p.crop_bottom);
+  const bool all = p.crop_top == 0 && p.crop_bottom == 0;
+  if (!parsed || (!all && (p.crop_top < 0 || p.crop_top >= p.crop_bottom)))
+    throw UsageError("--crop " + text + " is not TOP:BOTTOM with TOP above BOTTOM, such as 240:480 (0:0 keeps all rows)");
+}
+
 ReadOptions read_options(const ModelOptions& options) {
   ReadOptions read;
   for (const std::string& text : options.lambdas) {
@@ -73,13 +81,21 @@ ReadOptions read_options(const ModelOptions& options) {
   return read;
 }
 
+/// How many numbers the network yields.
+int64_t result_count(const Graph& graph) {
+  int64_t count = 0;
+  for (const ValueId id : graph.outputs) count += element_count(graph.value(id).shape);
+  return count;
+}
+
 Graph random_network(const std::string& description) {
   const size_t colon = description.find(':');
   uint64_t seed = 1;
   if (colon != std::string::npos) {
     const char* first = description.data() + colon + 1;
     const char* last = description.data() + description.size();
-    if (std::from_chars(first, last, seed).ptr != last) throw UsageError("random:" + description + ": the seed is not a number");
+    const auto [end, error] = std::from_chars(first, last, seed);
+    if (error != std::errc() || end != last) throw UsageError("random:" + description + ": the seed is not a number");
   }
   return make_network(description.substr(0, colon), seed);
 }
@@ -97,14 +113,27 @@ void ModelOptions::declare(Arguments& arguments) {
 
 Graph load_model(const std::string& path, const ModelOptions& options) {
   constexpr std::string_view kRandom = "random:";
-  Graph graph = path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(options));
+  Graph graph =
+      path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(options));
   Preprocessing& p = graph.preprocessing;
   if (!options.color.empty()) set_color(options.color, p);
   if (!options.normalize.empty()) set_normalization(options.normalize, p);
   if (!options.resize.empty()) set_size(options.resize, graph, p);
-  if (!options.crop.empty() && !parse_pair(options.crop, ':', p.crop_top, p.crop_bottom))
-    throw UsageError("--crop " + options.crop + " is not TOP:BOTTOM, such as 240:480");
+  if (!options.crop.empty()) set_rows(options.crop, p);
   return graph;
+}
+
+void set_meaning(Graph& graph, const std::vector<LabelColumn>& columns) {
+  if (static_cast<int64_t>(columns.size()) != result_count(graph))
+    throw Error(fmt::format("the network yields {} numbers, but {} label columns are named; give one per number with --outputs",
+                            result_count(graph), columns.size()));
+  std::vector<OutputMeaning> meaning;
+  for (const LabelColumn& c : columns) {
+    const auto known =
+        std::find_if(graph.meaning.begin(), graph.meaning.end(), [&](const OutputMeaning& m) { return m.name == c.name; });
+    meaning.push_back({c.name, known == graph.meaning.end() ? "" : known->unit, c.min, c.max});
+  }
+  graph.meaning = std::move(meaning);
 }
 
 void DataOptions::declare(Arguments& arguments) {
@@ -120,27 +149,26 @@ Dataset load_dataset(const DataOptions& data, const ModelOptions& options, Graph
     dataset.recordings.push_back(read_recording(folder, {.skip_bad_frames = data.skip_bad_frames}));
   for (const Recording& r : dataset.recordings)
     for (const std::string& problem : r.problems) fmt::print(stderr, "{}: skipped {}\n", r.folder.string(), problem);
-  int64_t results = 0;
-  for (const ValueId id : graph.outputs) results += element_count(graph.value(id).shape);
-  if (!options.outputs.empty()) dataset.columns = parse_label_columns(options.outputs);
+  if (!options.outputs.empty())
+    dataset.columns = parse_label_columns(options.outputs);
   else if (!graph.meaning.empty())
     for (const OutputMeaning& m : graph.meaning) dataset.columns.push_back({m.name, m.min, m.max});
-  else dataset.columns = default_columns(dataset.recordings[0], static_cast<int>(results));
-  if (static_cast<int64_t>(dataset.columns.size()) != results)
-    throw Error(fmt::format("the network yields {} numbers, but {} label columns are named; give one per number with --outputs", results, dataset.columns.size()));
-  graph.meaning.clear();
-  for (const LabelColumn& c : dataset.columns) graph.meaning.push_back({c.name, "", c.min, c.max});
+  else
+    dataset.columns = default_columns(dataset.recordings[0], static_cast<int>(result_count(graph)));
+  set_meaning(graph, dataset.columns);
   dataset.frames = all_frames(dataset.recordings);
   const FrameSelection wanted = data.frames.empty() ? FrameSelection{} : parse_frame_selection(data.frames);
   selected.clear();
   for (const FrameId& id : dataset.frames)
-    if (id.frame >= wanted.first && id.frame < wanted.last && (id.frame - wanted.first) % wanted.step == 0) selected.push_back(id);
+    if (id.frame >= wanted.first && id.frame < wanted.last && (id.frame - wanted.first) % wanted.step == 0)
+      selected.push_back(id);
   if (selected.empty()) throw Error("--frames " + data.frames + " selects no frame of these recordings");
   dataset.labels(0);  // an unknown column is an Error now, not after minutes
   return dataset;
 }
 
-std::vector<std::vector<std::byte>> timing_inputs(const Plan& plan, const Preprocessing& preprocessing, const Dataset* dataset) {
+std::vector<std::vector<std::byte>> timing_inputs(const Plan& plan, const Preprocessing& preprocessing,
+                                                  const Dataset* dataset) {
   constexpr size_t kInputs = 32;
   const TensorView& input = plan.inputs()[0];
   std::vector<std::vector<std::byte>> inputs(kInputs, std::vector<std::byte>(input.bytes()));
@@ -150,7 +178,8 @@ std::vector<std::vector<std::byte>> timing_inputs(const Plan& plan, const Prepro
     for (auto& target : inputs) reader.read(random.below(dataset->size()), target);
     return inputs;
   }
-  if (input.shape.size() != 4 || input.shape[3] != 3) throw Error("the network's input " + shape_text(input.shape) + " is no colour image");
+  if (input.shape.size() != 4 || input.shape[3] != 3)
+    throw Error("the network's input " + shape_text(input.shape) + " is no colour image");
   const int h = input.shape[1], w = input.shape[2];
   Preprocessing same_size = preprocessing;
   same_size.crop_top = same_size.crop_bottom = 0;
@@ -164,10 +193,11 @@ std::vector<std::vector<std::byte>> timing_inputs(const Plan& plan, const Prepro
 }
 
 ProgressOutput progress_output() {
-  return {.write = [](std::string_view text) {
-            std::fwrite(text.data(), 1, text.size(), stderr);
-            std::fflush(stderr);
-          },
+  return {.write =
+              [](std::string_view text) {
+                std::fwrite(text.data(), 1, text.size(), stderr);
+                std::fflush(stderr);
+              },
           .is_terminal = isatty(STDERR_FILENO) != 0};
 }
 
@@ -175,7 +205,9 @@ std::string command_text(int argc, char** argv) {
   std::string text = "slimpilot";
   for (int i = 0; i < argc; ++i) {
     const std::string word = argv[i];
-    const bool plain = !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+") == std::string::npos;
+    const bool plain =
+        !word.empty() &&
+        word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+") == std::string::npos;
     std::string quoted = "'";
     for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
     text += " " + (plain ? word : quoted + "'");

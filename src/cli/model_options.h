@@ -22,6 +22,10 @@ struct ModelOptions {
 /// Reads a model file, or makes a network with random weights for "random:NAME[:SEED]", and completes its preprocessing.
 Graph load_model(const std::string& path, const ModelOptions& options);
 
+/// Names and scales the graph's outputs; a unit that the graph already gives an output of that name stays. Throws Error when
+/// the number of columns is not that of the network's results.
+void set_meaning(Graph& graph, const std::vector<LabelColumn>& columns);
+
 struct DataOptions {
   std::vector<std::string> recordings;
   std::string frames;

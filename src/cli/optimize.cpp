@@ -50,25 +50,38 @@ struct Options {
 constexpr size_t kMostCandidates = 4000;  // frames among which those for calibration are chosen
 
 /// Splits the frames: calibration takes from those that --frames left out, or without --frames from all of them.
-void choose_frames(const Options& options, const Graph& graph, Dataset& calibration, Dataset& evaluated, const std::vector<FrameId>& selected) {
+void choose_frames(const Options& options, const Graph& graph, Dataset& calibration, Dataset& evaluated,
+                   const std::vector<FrameId>& selected) {
   const bool all_selected = selected.size() == calibration.frames.size();
   std::vector<FrameId> candidates;
   for (const FrameId& id : calibration.frames)
     if (all_selected || std::find(selected.begin(), selected.end(), id) == selected.end()) candidates.push_back(id);
-  if (all_selected && candidates.size() < 2) throw Error("there is only one frame; calibration and evaluation need different ones");
+  if (all_selected && candidates.size() < 2)
+    throw Error("there is only one frame; calibration and evaluation need different ones");
   if (candidates.size() > kMostCandidates) {
     Random(options.seed).shuffle(std::span(candidates));
     candidates.resize(kMostCandidates);
   }
   calibration.frames = candidates;
-  const Predictions predictions = predict(Plan(graph), graph.preprocessing, calibration, "choosing calibration frames", progress_output());
-  const size_t most = all_selected ? candidates.size() - 1 : candidates.size();
+  const Predictions predictions =
+      predict(Plan(graph), graph.preprocessing, calibration, "choosing calibration frames", progress_output());
+  const size_t most = all_selected ? candidates.size() / 2 : candidates.size();  // as many are left to evaluate
   calibration.frames.clear();
-  for (const size_t i : choose_calibration_frames(predictions, std::min(static_cast<size_t>(options.calibration_frames), most), options.seed))
+  for (const size_t i :
+       choose_calibration_frames(predictions, std::min(static_cast<size_t>(options.calibration_frames), most), options.seed))
     calibration.frames.push_back(candidates[i]);
   evaluated.frames.clear();
   for (const FrameId& id : selected)
-    if (std::find(calibration.frames.begin(), calibration.frames.end(), id) == calibration.frames.end()) evaluated.frames.push_back(id);
+    if (std::find(calibration.frames.begin(), calibration.frames.end(), id) == calibration.frames.end())
+      evaluated.frames.push_back(id);
+}
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error || !std::filesystem::is_directory(path))
+    throw Error(path + ": cannot make this folder (" + (error ? error.message() : "it is a file") +
+                "); name another one with --out");
 }
 
 Calibration calibrate(const Options& options, const Graph& graph, const Dataset& frames) {
@@ -87,7 +100,8 @@ std::string row_command(const Options& options, std::string_view technique, cons
   return whole + " --techniques " + std::string(technique);
 }
 
-ModelResult run_technique(const Pass& pass, const Graph& graph, const PassContext& context, const Evaluator& evaluator, const Options& options) {
+ModelResult run_technique(const Pass& pass, const Graph& graph, const PassContext& context, const Evaluator& evaluator,
+                          const Options& options) {
   const auto path = std::filesystem::path(options.out) / (std::string(pass.name) + ".tflite");
   ModelResult result;
   result.technique = pass.name;
@@ -114,14 +128,19 @@ void run_optimize(int argc, char** argv) {
   const auto passes = find_techniques(options.techniques);
   calibration_method(options.calibration);
   Graph graph = load_model(options.model, options.model_options);
+  make_folder(options.out);
   std::vector<FrameId> selected;
   Dataset evaluated = load_dataset(options.data, options.model_options, graph, selected), calibration_frames = evaluated;
   graph = simplify(std::move(graph));
   choose_frames(options, graph, calibration_frames, evaluated, selected);
-  std::filesystem::create_directories(options.out);
 
-  fmt::print(stderr, "{}: {} frames evaluated, {} for calibration\n", options.model, evaluated.size(), calibration_frames.size());
-  RunResult run{.command = command_text(argc, argv), .model = options.model, .reference = "float32", .frames = evaluated.size(), .calibration_frames = calibration_frames.size()};
+  fmt::print(stderr, "{}: {} frames evaluated, {} for calibration\n", options.model, evaluated.size(),
+             calibration_frames.size());
+  RunResult run{.command = command_text(argc, argv),
+                .model = options.model,
+                .reference = "float32",
+                .frames = evaluated.size(),
+                .calibration_frames = calibration_frames.size()};
   const bool needs_calibration = std::any_of(passes.begin(), passes.end(), [](const Pass* p) { return p->needs.calibration; });
   std::optional<Calibration> calibration;
   if (needs_calibration) calibration.emplace(calibrate(options, graph, calibration_frames));
@@ -135,7 +154,8 @@ void run_optimize(int argc, char** argv) {
   }
   fmt::print("{}", results_table(run));
   if (evaluated.columns.size() > 1) fmt::print("\n{}", outputs_table(run));
-  const bool any_failed = std::any_of(run.models.begin(), run.models.end(), [](const ModelResult& m) { return m.status.starts_with("failed"); });
+  const bool any_failed =
+      std::any_of(run.models.begin(), run.models.end(), [](const ModelResult& m) { return m.status.starts_with("failed"); });
   if (any_failed) throw Error("some techniques failed; the table says why");
 }
 

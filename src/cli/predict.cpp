@@ -20,18 +20,15 @@ void run_predict(int argc, char** argv) {
   arguments.parse(argc, argv);
 
   Graph graph = load_model(model, options);
-  if (!options.outputs.empty()) {
-    graph.meaning.clear();
-    for (const LabelColumn& c : parse_label_columns(options.outputs)) graph.meaning.push_back({c.name, "", c.min, c.max});
-    verify(graph);
-  }
+  if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
   const Plan plan(graph);
   Session session(plan);
   std::vector<float> outputs;
   std::vector<std::vector<std::string>> rows{{"image"}};
   for (const std::string& path : images) {
     const Image image = read_image(path);
-    FrameInput(graph.preprocessing, plan.inputs()[0], image.height, image.width, plan.isa()).prepare(image.pixels, session.input());
+    FrameInput(graph.preprocessing, plan.inputs()[0], image.height, image.width, plan.isa())
+        .prepare(image.pixels, session.input());
     session.run();
     session.read_outputs(outputs);
     rows.push_back({path});

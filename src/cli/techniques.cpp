@@ -14,7 +14,11 @@ void run_techniques(int argc, char** argv) {
   arguments.parse(argc, argv);
   std::vector<std::vector<std::string>> rows{{"technique", "needs", "what it does"}};
   for (const Pass& pass : techniques())
-    rows.push_back({std::string(pass.name), pass.needs.training ? "training" : pass.needs.calibration ? "frames" : "nothing", std::string(pass.summary)});
+    rows.push_back({std::string(pass.name),
+                    pass.needs.training      ? "training"
+                    : pass.needs.calibration ? "frames"
+                                             : "nothing",
+                    std::string(pass.summary)});
   fmt::print("{}", aligned_table(rows));
 }
 

@@ -51,8 +51,11 @@ std::vector<int8_t> activation_table(const Site& s, ActivationKind kind) {
   for (int32_t x = -128; x < 128; ++x) {
     const int32_t steps = x - s.zero_point(in);
     int32_t y;
-    if (is_clamp(kind)) y = s.zero_point(out) + rescale(steps, fixed.multiplier, fixed.shift);
-    else y = s.zero_point(out) + static_cast<int32_t>(std::round(real_function(kind)(s.scale(in) * static_cast<float>(steps)) * inverse));
+    if (is_clamp(kind))
+      y = s.zero_point(out) + rescale(steps, fixed.multiplier, fixed.shift);
+    else
+      y = s.zero_point(out) +
+          static_cast<int32_t>(std::round(real_function(kind)(s.scale(in) * static_cast<float>(steps)) * inverse));
     table.push_back(static_cast<int8_t>(limit(y, clamp.low, clamp.high)));
   }
   return table;
@@ -80,7 +83,8 @@ NodeCall call_for(const Activation& op, const Site& s) {
     const IntegerRange clamp = quantized_clamp(op.kind, s.output());
     return {"clamp_s16", Call<Clamp16Args>{k.clamp_s16, {s.count(), fixed.multiplier, fixed.shift, clamp.low, clamp.high}}};
   }
-  if (type == ElementType::s16 && op.kind == ActivationKind::tanh) return {"tanh_s16", Call<Curve16Args>{k.tanh_s16, curve_args(s)}};
+  if (type == ElementType::s16 && op.kind == ActivationKind::tanh)
+    return {"tanh_s16", Call<Curve16Args>{k.tanh_s16, curve_args(s)}};
   if (type == ElementType::s16 && op.kind == ActivationKind::sigmoid)
     return {"sigmoid_s16", Call<Curve16Args>{k.sigmoid_s16, curve_args(s)}};
   if (type != ElementType::f32) s.fail_type();

@@ -29,12 +29,14 @@ std::string size_text(int h, int w) { return std::to_string(w) + "x" + std::to_s
 FrameInput::FrameInput(const Preprocessing& preprocessing, const TensorView& input, int frame_h, int frame_w, Isa isa)
     : preprocessing_(preprocessing), input_(input), kernels_(&kernels(isa)), frame_w_(frame_w) {
   if (input.shape.size() != 4 || input.shape[3] != 3)
-    throw Error("the network's input is " + shape_text(input.shape) + "; only images of three channels can be made from camera frames");
+    throw Error("the network's input is " + shape_text(input.shape) +
+                "; only images of three channels can be made from camera frames");
   Preprocessing& p = preprocessing_;
   if (p.crop_top == 0 && p.crop_bottom == 0) p.crop_bottom = frame_h;
   if (p.crop_top < 0 || p.crop_bottom > frame_h || p.crop_top >= p.crop_bottom)
-    throw Error("the model keeps rows " + std::to_string(p.crop_top) + ":" + std::to_string(p.crop_bottom) + ", but the frames have " +
-                std::to_string(frame_h) + " rows; give the rows to keep with --crop TOP:BOTTOM (0:0 keeps all)");
+    throw Error("the model keeps rows " + std::to_string(p.crop_top) + ":" + std::to_string(p.crop_bottom) +
+                ", but the frames have " + std::to_string(frame_h) +
+                " rows; give the rows to keep with --crop TOP:BOTTOM (0:0 keeps all)");
   const int rows = p.crop_bottom - p.crop_top, height = input.shape[1], width = input.shape[2];
   if (!p.resize && (rows != height || frame_w != width))
     throw Error("the network wants images of " + size_text(height, width) + ", the frames are " + size_text(rows, frame_w) +
@@ -91,7 +93,8 @@ void FrameInput::store_row(std::byte* target) noexcept {
 }
 
 void FrameInput::prepare(std::span<const uint8_t> frame, std::span<std::byte> target) noexcept {
-  ResizeRowArgs args{static_cast<int>(blended_.size()), static_cast<int>(left_.size()), left_.data(), right_.data(), right_weight_.data(), 0};
+  ResizeRowArgs args{
+      static_cast<int>(blended_.size()), static_cast<int>(left_.size()), left_.data(), right_.data(), right_weight_.data(), 0};
   const size_t pitch = static_cast<size_t>(frame_w_) * 3, row_bytes = left_.size() * element_size(input_.type);
   for (size_t y = 0; y < rows_.size(); ++y) {
     args.below_weight = rows_[y].below_weight;

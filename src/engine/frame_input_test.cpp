@@ -26,7 +26,8 @@ std::vector<uint8_t> random_frame(int h, int w, uint64_t seed = 1) {
 TensorView real_input(int h, int w) { return {.name = "image", .shape = {1, h, w, 3}}; }
 
 template <class T = float>
-std::vector<T> prepared(const Preprocessing& p, const TensorView& input, const std::vector<uint8_t>& frame, int h, int w, Isa isa = Isa::reference) {
+std::vector<T> prepared(const Preprocessing& p, const TensorView& input, const std::vector<uint8_t>& frame, int h, int w,
+                        Isa isa = Isa::reference) {
   std::vector<T> target(static_cast<size_t>(element_count(input.shape)));
   FrameInput(p, input, h, w, isa).prepare(frame, std::as_writable_bytes(std::span(target)));
   return target;
@@ -63,11 +64,17 @@ TEST(FrameInput, ScalesPerChannel) {
   const auto frame = random_frame(4, 5);
   const Preprocessing p{.scale = {.5f, 1.0f / 255, 2}, .offset = {1, -.5f, 0}};
   const auto result = prepared(p, real_input(4, 5), frame, 4, 5);
-  for (size_t i = 0; i < frame.size(); ++i) EXPECT_EQ(result[i], static_cast<float>(frame[i]) * p.scale[i % 3] + p.offset[i % 3]);
+  for (size_t i = 0; i < frame.size(); ++i)
+    EXPECT_EQ(result[i], static_cast<float>(frame[i]) * p.scale[i % 3] + p.offset[i % 3]);
 }
 
 Preprocessing awkward(ColorOrder color) {
-  return {.crop_top = 5, .crop_bottom = 40, .resize = true, .color = color, .scale = {1.0f / 255, 1.0f / 255, .01f}, .offset = {-.5f, 0, .1f}};
+  return {.crop_top = 5,
+          .crop_bottom = 40,
+          .resize = true,
+          .color = color,
+          .scale = {1.0f / 255, 1.0f / 255, .01f},
+          .offset = {-.5f, 0, .1f}};
 }
 
 /// Integers are the quantized floats: round(x / scale) + zero point, limited.
@@ -90,11 +97,13 @@ TEST(FrameInput, IntegersAreTheQuantizedFloats) {
 }
 
 TEST(FrameInput, EveryIsaGivesTheSameBits) {
-  for (const auto& [h, w, input_h, input_w] : {std::array{480, 640, 66, 200}, {7, 9, 20, 31}, {41, 3, 1, 1}, {66, 200, 66, 200}}) {
+  for (const auto& [h, w, input_h, input_w] :
+       {std::array{480, 640, 66, 200}, {7, 9, 20, 31}, {41, 3, 1, 1}, {66, 200, 66, 200}}) {
     const auto frame = random_frame(h, w);
     const Preprocessing p{.resize = true, .color = ColorOrder::bgr};
     const auto expected = prepared(p, real_input(input_h, input_w), frame, h, w);
-    for (const Isa isa : supported_isas()) EXPECT_EQ(prepared(p, real_input(input_h, input_w), frame, h, w, isa), expected) << isa_name(isa);
+    for (const Isa isa : supported_isas())
+      EXPECT_EQ(prepared(p, real_input(input_h, input_w), frame, h, w, isa), expected) << isa_name(isa);
   }
 }
 

@@ -29,7 +29,8 @@ TEST(PackLifetimes, LiveBuffersNeverOverlap) {
       ASSERT_LE(buffers[i].offset + buffers[i].bytes + 64, arena) << "vectors may read 64 bytes on";
       for (size_t j = 0; j < i; ++j) {
         if (!meet(buffers[i], buffers[j])) continue;
-        const auto& [low, high] = std::minmax(buffers[i], buffers[j], [](const Lifetime& a, const Lifetime& b) { return a.offset < b.offset; });
+        const auto& [low, high] =
+            std::minmax(buffers[i], buffers[j], [](const Lifetime& a, const Lifetime& b) { return a.offset < b.offset; });
         ASSERT_LE(low.offset + low.bytes, high.offset) << trial;
       }
     }

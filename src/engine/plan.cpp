@@ -86,8 +86,11 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
     scratch.push_back(buffers.add_scratch(made.scratch_bytes, index));
     nodes.push_back(&node);
     operands.push_back(made.operands);
-    steps_.push_back({.name = node.name, .kernel = made.kernel, .call = std::move(made.call),
-                      .multiply_adds = slimpilot::multiply_adds(graph, node), .bytes = node_bytes(graph, node)});
+    steps_.push_back({.name = node.name,
+                      .kernel = made.kernel,
+                      .call = std::move(made.call),
+                      .multiply_adds = slimpilot::multiply_adds(graph, node),
+                      .bytes = node_bytes(graph, node)});
   }
   for (const ValueId id : graph.outputs) buffers.use(id, static_cast<int>(steps_.size()));
   arena_bytes_ = buffers.pack(static_cast<int>(steps_.size()));
@@ -95,8 +98,10 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
   for (size_t s = 0; s < steps_.size(); ++s) {
     for (size_t i = 0; i < static_cast<size_t>(operands[s]); ++i) {
       const Value& value = graph.value(buffers.root(nodes[s]->inputs[i]));
-      if (value.is_constant()) steps_[s].input[i].constant = constants.keep(value.data);
-      else steps_[s].input[i].offset = buffers.offset(nodes[s]->inputs[i]);
+      if (value.is_constant())
+        steps_[s].input[i].constant = constants.keep(value.data);
+      else
+        steps_[s].input[i].offset = buffers.offset(nodes[s]->inputs[i]);
     }
     steps_[s].output = buffers.offset(nodes[s]->output);
     steps_[s].scratch = buffers.scratch_offset(scratch[s]);

@@ -33,8 +33,8 @@ struct Operand {
 };
 
 struct Step {
-  std::string name;          // of the node
-  std::string_view kernel;   // "conv2d_s8", …
+  std::string name;         // of the node
+  std::string_view kernel;  // "conv2d_s8", …
   AnyCall call;
   Operand input[2];
   size_t output = 0, scratch = 0;  // offsets in the arena

@@ -26,14 +26,18 @@ std::vector<float> weight_scales(const Site& s, const Value& weights, int output
 template <class T>
 std::vector<T> constant_elements(const Site& s, size_t i, ElementType type) {
   const Value& value = s.constant(i);
-  if (value.type != type) s.fail("'" + value.name + "' must be " + std::string(type_name(type)) + ", not " + std::string(type_name(value.type)));
+  if (value.type != type)
+    s.fail("'" + value.name + "' must be " + std::string(type_name(type)) + ", not " + std::string(type_name(value.type)));
   const auto elements = value.elements<T>();
   return {elements.begin(), elements.end()};
 }
 
 RealResult real_result(const Site& s, ActivationKind activation, int outputs) {
   const ClampRange range = clamp_range(activation);
-  RealResult result{.bias = s.keep_channels(constant_as_floats(s.constant(2))), .weight_scale = nullptr, .low = range.low, .high = range.high};
+  RealResult result{.bias = s.keep_channels(constant_as_floats(s.constant(2))),
+                    .weight_scale = nullptr,
+                    .low = range.low,
+                    .high = range.high};
   if (s.input(1).type == ElementType::s8) result.weight_scale = s.keep_channels(weight_scales(s, s.input(1), outputs));
   return result;
 }
@@ -54,7 +58,8 @@ std::vector<FixedPoint> output_scales(const Site& s, int outputs) {
   const bool in_float = std::holds_alternative<Dense>(s.node.op) && s.input(1).quantization->scale.size() == 1;
   const float in = s.scale(s.input(0)), out = s.scale(s.output());
   for (const float w : weight_scales(s, s.input(1), outputs))
-    fixed.push_back(fixed_point((in_float ? static_cast<double>(in * w) : static_cast<double>(in) * w) / static_cast<double>(out)));
+    fixed.push_back(
+        fixed_point((in_float ? static_cast<double>(in * w) : static_cast<double>(in) * w) / static_cast<double>(out)));
   return fixed;
 }
 
@@ -66,8 +71,10 @@ IntegerResult integer_result(const Site& s, ActivationKind activation, int outpu
   }
   const IntegerRange clamp = quantized_clamp(activation, s.output());
   IntegerResult result{};
-  if (s.input(0).type == ElementType::s16) result.bias64 = s.keep_channels(constant_elements<int64_t>(s, 2, ElementType::s64));
-  else result.bias = s.keep_channels(constant_elements<int32_t>(s, 2, ElementType::s32));
+  if (s.input(0).type == ElementType::s16)
+    result.bias64 = s.keep_channels(constant_elements<int64_t>(s, 2, ElementType::s64));
+  else
+    result.bias = s.keep_channels(constant_elements<int32_t>(s, 2, ElementType::s32));
   result.multiplier = s.keep_channels(std::move(multiplier));
   result.shift = s.keep_channels(std::move(shift));
   result.input_zero_point = s.zero_point(s.input(0));
@@ -95,9 +102,12 @@ NodeCall packed_call(const Site& s, const Kernels& kernels, std::array<std::stri
   choose(x == ElementType::s8 && integer_weights, kernels.s8, 2);
   choose(x == ElementType::s16 && integer_weights, kernels.s16, 3);
   choose(real && integer_weights, kernels.hybrid, 4);
-  if (kernel == nullptr) s.fail("there is no kernel for " + std::string(type_name(x)) + " inputs and " + std::string(type_name(w)) + " weights");
-  if (real) args.real = real_result(s, activation, shape.outputs);
-  else args.integer = integer_result(s, activation, shape.outputs);
+  if (kernel == nullptr)
+    s.fail("there is no kernel for " + std::string(type_name(x)) + " inputs and " + std::string(type_name(w)) + " weights");
+  if (real)
+    args.real = real_result(s, activation, shape.outputs);
+  else
+    args.integer = integer_result(s, activation, shape.outputs);
   if (integer_weights) {
     const size_t per_output = static_cast<size_t>(shape.rows) * static_cast<size_t>(shape.k);
     args.integer.weight_sum = s.keep_channels(weight_sums(s.input(1), shape.outputs, [&](size_t i) { return i / per_output; }));
@@ -125,8 +135,9 @@ NodeCall call_for(const Dense& op, const Site& s) {
   DenseArgs args{};
   args.rows = s.input(0).shape[0], args.inputs = w[1], args.outputs = w[0];
   const bool streaming = s.input(1).data.size() > kStreamingBytes;
-  return packed_call(s, streaming ? s.kernels.dense_streaming : s.kernels.dense, {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"},
-                     args, op.activation, {w[0], 1, w[1]}, dense_scratch_bytes(args));
+  return packed_call(s, streaming ? s.kernels.dense_streaming : s.kernels.dense,
+                     {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"}, args, op.activation, {w[0], 1, w[1]},
+                     dense_scratch_bytes(args));
 }
 
 namespace {
@@ -157,7 +168,8 @@ NodeCall call_for(const DepthwiseConv2D& op, const Site& s) {
   if (type == ElementType::f32) {
     const std::vector<float> weights = constant_as_floats(s.input(1));
     const float* kept = s.constants.keep(weights);
-    args.real = {s.keep_channels(constant_as_floats(s.constant(2))), nullptr, clamp_range(op.activation).low, clamp_range(op.activation).high};
+    args.real = {s.keep_channels(constant_as_floats(s.constant(2))), nullptr, clamp_range(op.activation).low,
+                 clamp_range(op.activation).high};
     if (pointwise && op.activation == ActivationKind::none)
       return {"scale_f32", Call<ScaleArgs>{kernels.scale_f32, {s.count(), args.channels, kept, args.real.bias}}};
     args.weights = kept;

@@ -37,7 +37,8 @@ Latency measure_latency(const Plan& plan, const std::vector<std::vector<std::byt
   for (size_t i = 0; i < options.warmup_runs; ++i) timed_run();
   std::vector<double> times;
   const double end = now_ms() + 1000 * options.seconds;
-  while (times.size() < options.most_runs && (times.size() < options.least_runs || now_ms() < end)) times.push_back(timed_run());
+  while (times.size() < options.most_runs && (times.size() < options.least_runs || now_ms() < end))
+    times.push_back(timed_run());
   return {quantile(times, .5), quantile(times, .9), quantile(times, .99), quantile(times, .999), times.size()};
 }
 

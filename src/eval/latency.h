@@ -22,7 +22,8 @@ struct LatencyOptions {
 
 /// Network inputs (each as the input tensor's bytes) are taken at random, so that neither caches nor branch predictors learn
 /// one frame by heart. Measures Session::run alone.
-Latency measure_latency(const Plan& plan, const std::vector<std::vector<std::byte>>& inputs, const LatencyOptions& options = {});
+Latency measure_latency(const Plan& plan, const std::vector<std::vector<std::byte>>& inputs,
+                        const LatencyOptions& options = {});
 
 /// Median time of each step in ms, measured in whole runs.
 std::vector<double> measure_steps(const Plan& plan, const std::vector<std::vector<std::byte>>& inputs, size_t runs);

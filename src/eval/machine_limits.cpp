@@ -29,8 +29,10 @@ MachineLimits measure_limits(const Plan& plan) {
   const LimitLoops& loops = kernels(plan.isa()).limits;
   constexpr int64_t rounds = 200'000;
   MachineLimits limits;
-  limits.real_gmacs = static_cast<double>(rounds * loops.real_macs_per_round) / best_seconds([&] { return loops.real(rounds); }) / 1e9;
-  limits.integer_gmacs = static_cast<double>(rounds * loops.integer_macs_per_round) / best_seconds([&] { return loops.integer(rounds); }) / 1e9;
+  limits.real_gmacs =
+      static_cast<double>(rounds * loops.real_macs_per_round) / best_seconds([&] { return loops.real(rounds); }) / 1e9;
+  limits.integer_gmacs =
+      static_cast<double>(rounds * loops.integer_macs_per_round) / best_seconds([&] { return loops.integer(rounds); }) / 1e9;
   size_t bytes = 0;
   for (const Step& step : plan.steps()) bytes += step.bytes;
   bytes = std::max<size_t>((bytes + 1023) / 1024 * 1024, 16384);

@@ -8,7 +8,7 @@ namespace slimpilot {
 
 struct MachineLimits {
   double real_gmacs = 0, integer_gmacs = 0;  // 10⁹ multiply-adds per second in registers
-  double read_gbytes = 0;                    // 10⁹ bytes per second from a buffer as large as the plan's weights and activations
+  double read_gbytes = 0;  // 10⁹ bytes per second from a buffer as large as the plan's weights and activations
 };
 
 /// Measures for some tens of milliseconds with the plan's own instruction set.

@@ -77,7 +77,8 @@ OutputDeviation compare_with_reference(const Predictions& predictions, const Pre
   return deviation;
 }
 
-std::vector<LayerDeviation> compare_layers(const Graph& graph, const Graph& reference, const Dataset& dataset, const ProgressOutput& output) {
+std::vector<LayerDeviation> compare_layers(const Graph& graph, const Graph& reference, const Dataset& dataset,
+                                           const ProgressOutput& output) {
   const Plan plan(graph, {.keep_all_values = true}), reference_plan(reference, {.keep_all_values = true});
   struct Pair {
     const TensorView *value, *reference;

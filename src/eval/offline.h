@@ -44,6 +44,7 @@ struct LayerDeviation {
 };
 
 /// Runs both networks on every frame and compares the results of all layers that have the same name and shape, in order.
-std::vector<LayerDeviation> compare_layers(const Graph& graph, const Graph& reference, const Dataset& dataset, const ProgressOutput& output);
+std::vector<LayerDeviation> compare_layers(const Graph& graph, const Graph& reference, const Dataset& dataset,
+                                           const ProgressOutput& output);
 
 }  // namespace slimpilot

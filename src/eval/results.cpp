@@ -28,7 +28,11 @@ void put_deviation(Json& json, const std::optional<Deviation>& d) {
 }
 
 Json to_json(const ModelResult& m) {
-  Json json{{"technique", m.technique}, {"status", m.status}, {"model_path", m.model_path}, {"size_bytes", m.size_bytes}, {"slim_bytes", nullptr}};
+  Json json{{"technique", m.technique},
+            {"status", m.status},
+            {"model_path", m.model_path},
+            {"size_bytes", m.size_bytes},
+            {"slim_bytes", nullptr}};
   if (m.errors) put_errors(json, *m.errors);
   put_deviation(json, m.deviation);
   if (m.latency) {
@@ -53,7 +57,11 @@ Json to_json(const ModelResult& m) {
 }  // namespace
 
 void write_results(const RunResult& run, const std::filesystem::path& path) {
-  Json json{{"command", run.command}, {"model", run.model}, {"reference", run.reference}, {"frames", run.frames}, {"calibration_frames", run.calibration_frames}};
+  Json json{{"command", run.command},
+            {"model", run.model},
+            {"reference", run.reference},
+            {"frames", run.frames},
+            {"calibration_frames", run.calibration_frames}};
   json["techniques"] = Json::array();
   for (const ModelResult& m : run.models) json["techniques"].push_back(to_json(m));
   write_file_atomically(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");

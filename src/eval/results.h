@@ -37,8 +37,8 @@ struct RunResult {
   std::vector<ModelResult> models;
 };
 
-/// results.json: {"command", "model", "frames", …, "techniques": [one object per model]}; numbers that are missing or not finite
-/// are null. Written whole or not at all.
+/// results.json: {"command", "model", "frames", …, "techniques": [one object per model]}; numbers that are missing or not
+/// finite are null. Written whole or not at all.
 void write_results(const RunResult& run, const std::filesystem::path& path);
 
 }  // namespace slimpilot

@@ -118,9 +118,9 @@ uint16_t float_to_half(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000);
   const uint32_t magnitude = bits & 0x7FFFFFFF;
-  if (magnitude > 0x7F800000) return sign | 0x7E00;            // NaN
-  if (magnitude >= 0x477FF000) return sign | 0x7C00;           // rounds to 65536 or more
-  if (magnitude < 0x38800000) {                                // subnormal: let the float adder round
+  if (magnitude > 0x7F800000) return sign | 0x7E00;   // NaN
+  if (magnitude >= 0x477FF000) return sign | 0x7C00;  // rounds to 65536 or more
+  if (magnitude < 0x38800000) {                       // subnormal: let the float adder round
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3F000000));
   }

@@ -116,10 +116,12 @@ Graph small_graph() {
   graph.name = "small";
   const ValueId image = add_value(graph, "image", {1, 4, 5, 2});
   graph.inputs = {image};
-  const ValueId conv = append_node(graph, "conv", Conv2D{2, 1, Padding::valid}, {image, constant(graph, "conv/kernel", {3, 2, 3, 2}), constant(graph, "conv/bias", {3})});
+  const ValueId conv = append_node(graph, "conv", Conv2D{2, 1, Padding::valid},
+                                   {image, constant(graph, "conv/kernel", {3, 2, 3, 2}), constant(graph, "conv/bias", {3})});
   const ValueId relu = append_node(graph, "relu", Activation{ActivationKind::relu}, {conv});
   const ValueId flat = append_node(graph, "flatten", Reshape{{1, 18}}, {relu});
-  graph.outputs = {append_node(graph, "dense", Dense{}, {flat, constant(graph, "dense/kernel", {2, 18}), constant(graph, "dense/bias", {2})})};
+  graph.outputs = {append_node(graph, "dense", Dense{},
+                               {flat, constant(graph, "dense/kernel", {2, 18}), constant(graph, "dense/bias", {2})})};
   return graph;
 }
 
@@ -141,7 +143,8 @@ const Broken kBrokenRules[] = {
     {"no_output", [](Graph& g) { g.outputs.clear(); }, "no input or no output"},
     {"no_input", [](Graph& g) { g.inputs.clear(); }, "no input or no output"},
     {"order", [](Graph& g) { std::swap(g.nodes[0], g.nodes[1]); }, "layer 'relu' reads a tensor that nothing has computed yet"},
-    {"cycle", [](Graph& g) { g.nodes[0].inputs[0] = g.nodes[1].output; }, "layer 'conv' reads a tensor that nothing has computed"},
+    {"cycle", [](Graph& g) { g.nodes[0].inputs[0] = g.nodes[1].output; },
+     "layer 'conv' reads a tensor that nothing has computed"},
     {"self", [](Graph& g) { g.nodes[1].inputs[0] = g.nodes[1].output; }, "layer 'relu' reads a tensor"},
     {"unknown_operand", [](Graph& g) { g.nodes[1].inputs[0] = 1000; }, "layer 'relu' reads a tensor"},
     {"negative_operand", [](Graph& g) { g.nodes[1].inputs[0] = kNoValue; }, "layer 'relu' reads a tensor"},
@@ -154,12 +157,23 @@ const Broken kBrokenRules[] = {
     {"constant_input", [](Graph& g) { g.inputs.push_back(g.nodes[0].inputs[1]); }, "is constant"},
     {"output_unknown", [](Graph& g) { g.outputs[0] = 99; }, "never computed"},
     {"output_constant", [](Graph& g) { g.outputs[0] = g.nodes[0].inputs[1]; }, "never computed"},
-    {"shape", [](Graph& g) { named(g, "relu").shape = {1, 18}; }, "layer 'relu' yields 1x2x3x3, but its output says 1x18"},
-    {"constant_size", [](Graph& g) { named(g, "conv/bias").data.resize(8); }, "constant 'conv/bias' holds 8 bytes, its shape 3 needs 12"},
-    {"absurd_shape", [](Graph& g) { named(g, "image").shape = {1, 1 << 20, 1 << 20, 3}; }, "tensor 'image' has the absurd shape"},
+    {"shape",
+     [](Graph& g) {
+       named(g, "relu").shape = {1, 18};
+     },
+     "layer 'relu' yields 1x2x3x3, but its output says 1x18"},
+    {"constant_size", [](Graph& g) { named(g, "conv/bias").data.resize(8); },
+     "constant 'conv/bias' holds 8 bytes, its shape 3 needs 12"},
+    {"absurd_shape",
+     [](Graph& g) {
+       named(g, "image").shape = {1, 1 << 20, 1 << 20, 3};
+     },
+     "tensor 'image' has the absurd shape"},
     {"zero_extent", [](Graph& g) { named(g, "image").shape[1] = 0; }, "tensor 'image' has the absurd shape"},
-    {"nan", [](Graph& g) { named(g, "dense/kernel").elements<float>()[5] = std::nanf(""); }, "constant 'dense/kernel' holds a NaN or infinity at element 5"},
-    {"infinity", [](Graph& g) { named(g, "conv/bias").elements<float>()[0] = -std::numeric_limits<float>::infinity(); }, "NaN or infinity at element 0"},
+    {"nan", [](Graph& g) { named(g, "dense/kernel").elements<float>()[5] = std::nanf(""); },
+     "constant 'dense/kernel' holds a NaN or infinity at element 5"},
+    {"infinity", [](Graph& g) { named(g, "conv/bias").elements<float>()[0] = -std::numeric_limits<float>::infinity(); },
+     "NaN or infinity at element 0"},
     {"half_infinity",
      [](Graph& g) {
        Value& bias = named(g, "conv/bias");
@@ -168,8 +182,13 @@ const Broken kBrokenRules[] = {
        bias.elements<uint16_t>()[2] = 0x7C00;
      },
      "NaN or infinity at element 2"},
-    {"integer_without_scale", [](Graph& g) { named(g, "relu").type = ElementType::s8; }, "layer 'relu': reads f32 but writes s8"},
-    {"meaning", [](Graph& g) { g.meaning = {{"v", "m/s"}}; }, "yields 2 numbers, but 1 outputs are named"},
+    {"integer_without_scale", [](Graph& g) { named(g, "relu").type = ElementType::s8; },
+     "layer 'relu': reads f32 but writes s8"},
+    {"meaning",
+     [](Graph& g) {
+       g.meaning = {{"v", "m/s"}};
+     },
+     "yields 2 numbers, but 1 outputs are named"},
 };
 
 TEST(Verify, RefusesEachBrokenRule) {
@@ -223,13 +242,14 @@ TEST(Verify, RefusesWrongTypesAroundQuantize) {
 }
 
 TEST(Print, IsOneLinePerNode) {
-  EXPECT_EQ(to_text(small_graph()),
-            "input image:f32[1x4x5x2]\n"
-            "conv:f32[1x2x3x3] = Conv2D stride 2x1 valid linear (image:f32[1x4x5x2], conv/kernel:f32[3x2x3x2], conv/bias:f32[3])\n"
-            "relu:f32[1x2x3x3] = Activation relu (conv:f32[1x2x3x3])\n"
-            "flatten:f32[1x18] = Reshape (relu:f32[1x2x3x3])\n"
-            "dense:f32[1x2] = Dense linear (flatten:f32[1x18], dense/kernel:f32[2x18], dense/bias:f32[2])\n"
-            "output dense:f32[1x2]\n");
+  EXPECT_EQ(
+      to_text(small_graph()),
+      "input image:f32[1x4x5x2]\n"
+      "conv:f32[1x2x3x3] = Conv2D stride 2x1 valid linear (image:f32[1x4x5x2], conv/kernel:f32[3x2x3x2], conv/bias:f32[3])\n"
+      "relu:f32[1x2x3x3] = Activation relu (conv:f32[1x2x3x3])\n"
+      "flatten:f32[1x18] = Reshape (relu:f32[1x2x3x3])\n"
+      "dense:f32[1x2] = Dense linear (flatten:f32[1x18], dense/kernel:f32[2x18], dense/bias:f32[2])\n"
+      "output dense:f32[1x2]\n");
 }
 
 TEST(MultiplyAdds, CountEveryWeightOncePerResult) {
@@ -299,15 +319,18 @@ TEST(Half, EveryNumberReturns) {
   for (uint32_t bits = 0; bits < 65536; ++bits) {
     const auto half = static_cast<uint16_t>(bits);
     const float value = half_to_float(half);
-    if (std::isnan(value)) EXPECT_EQ(float_to_half(value), (half & 0x8000) | 0x7E00) << bits;
-    else ASSERT_EQ(float_to_half(value), half) << bits;
+    if (std::isnan(value))
+      EXPECT_EQ(float_to_half(value), (half & 0x8000) | 0x7E00) << bits;
+    else
+      ASSERT_EQ(float_to_half(value), half) << bits;
   }
 }
 
 /// Between two neighbours: below the middle down, above it up, in the middle to the even one.
 TEST(Half, RoundsToNearestEven) {
   for (uint16_t half = 0; half < 0x7BFF; ++half) {
-    const float low = half_to_float(half), high = half_to_float(static_cast<uint16_t>(half + 1)), middle = low + (high - low) / 2;
+    const float low = half_to_float(half), high = half_to_float(static_cast<uint16_t>(half + 1)),
+                middle = low + (high - low) / 2;
     const auto next = static_cast<uint16_t>(half + 1);
     ASSERT_EQ(float_to_half(middle), half % 2 == 0 ? half : next) << half;
     ASSERT_EQ(float_to_half(std::nextafter(middle, 0.0f)), half) << half;

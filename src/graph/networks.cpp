@@ -28,7 +28,8 @@ class Builder {
     const auto vector = [&](const char* what, float value) {
       return add_constant(graph_, name + "/" + what, {c}, std::vector<float>(static_cast<size_t>(c), value));
     };
-    last_ = append_node(graph_, name, BatchNorm{}, {last_, vector("gamma", 1), vector("beta", 0), vector("mean", 0), vector("variance", 1)});
+    last_ = append_node(graph_, name, BatchNorm{},
+                        {last_, vector("gamma", 1), vector("beta", 0), vector("mean", 0), vector("variance", 1)});
   }
   void conv(int filters, int kernel, int stride, Padding padding) {
     const std::string name = "conv" + std::to_string(++convs_);
@@ -54,7 +55,9 @@ class Builder {
     for (int f = filters; f < 2 * filters; ++f) graph_.value(b).elements<float>()[static_cast<size_t>(f)] = 1;
     last_ = append_node(graph_, name, ConvLstm2D{.return_sequences = sequences}, {last_, w, r, b});
   }
-  void reshape(const std::string& name, Shape target) { last_ = append_node(graph_, name, Reshape{std::move(target)}, {last_}); }
+  void reshape(const std::string& name, Shape target) {
+    last_ = append_node(graph_, name, Reshape{std::move(target)}, {last_});
+  }
   void flatten() { reshape("flatten", {1, static_cast<int>(element_count(shape()))}); }
 
   const Shape& shape() const { return graph_.value(last_).shape; }
@@ -103,8 +106,10 @@ void normalize_imagenet(Preprocessing& p) {
 
 Graph pilotnet(std::string_view name, Padding padding, uint64_t seed) {
   Builder b(name, {1, 66, 200, 3}, seed);
-  if (padding == Padding::same) normalize_imagenet(b.preprocessing());
-  else normalize_unit(b.preprocessing());
+  if (padding == Padding::same)
+    normalize_imagenet(b.preprocessing());
+  else
+    normalize_unit(b.preprocessing());
   b.batch_norm();
   b.conv(24, 5, 2, padding);
   b.conv(36, 5, 2, padding);
@@ -138,7 +143,8 @@ Graph make_network(std::string_view name, uint64_t seed) {
   if (name == "pilotnet") return pilotnet(name, Padding::valid, seed);
   if (name == "pilotnet_same") return pilotnet(name, Padding::same, seed);
   if (name == "deepest_lstm_tiny_pilotnet") return deepest_lstm_tiny_pilotnet(name, seed);
-  throw Error("there is no network '" + std::string(name) + "'; the networks are pilotnet, pilotnet_same and deepest_lstm_tiny_pilotnet");
+  throw Error("there is no network '" + std::string(name) +
+              "'; the networks are pilotnet, pilotnet_same and deepest_lstm_tiny_pilotnet");
 }
 
 }  // namespace slimpilot

@@ -125,8 +125,8 @@ struct Dequantize {
   bool operator==(const Dequantize&) const = default;
 };
 
-using Op = std::variant<Conv2D, DepthwiseConv2D, Dense, ConvLstm2D, Pool2D, BatchNorm, Activation, Reshape, Crop2D, Pad2D,
-                        Add, Mul, Quantize, Dequantize>;
+using Op = std::variant<Conv2D, DepthwiseConv2D, Dense, ConvLstm2D, Pool2D, BatchNorm, Activation, Reshape, Crop2D, Pad2D, Add,
+                        Mul, Quantize, Dequantize>;
 
 /// "Conv2D", "Dense", …
 std::string_view op_name(const Op& op);

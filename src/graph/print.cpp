@@ -20,25 +20,24 @@ std::string edge_attributes(const Edges& op) {
 }
 
 std::string attributes(const Op& op) {
-  return std::visit(
-      Overloaded{
-          [](const Conv2D& o) { return conv_attributes(o); },
-          [](const DepthwiseConv2D& o) { return conv_attributes(o); },
-          [](const Dense& o) { return " " + std::string(activation_name(o.activation)); },
-          [](const ConvLstm2D& o) {
-            return conv_attributes(o) + " " + std::string(activation_name(o.recurrent_activation)) +
-                   (o.return_sequences ? " sequences" : "");
-          },
-          [](const Pool2D& o) {
-            return std::string(o.kind == PoolKind::max ? " max " : " average ") + pair(o.window_h, o.window_w) + " stride " +
-                   pair(o.stride_h, o.stride_w) + " " + std::string(padding_name(o.padding));
-          },
-          [](const Activation& o) { return " " + std::string(activation_name(o.kind)); },
-          [](const Crop2D& o) { return edge_attributes(o); },
-          [](const Pad2D& o) { return edge_attributes(o); },
-          [](const auto&) { return std::string(); },
-      },
-      op);
+  return std::visit(Overloaded{
+                        [](const Conv2D& o) { return conv_attributes(o); },
+                        [](const DepthwiseConv2D& o) { return conv_attributes(o); },
+                        [](const Dense& o) { return " " + std::string(activation_name(o.activation)); },
+                        [](const ConvLstm2D& o) {
+                          return conv_attributes(o) + " " + std::string(activation_name(o.recurrent_activation)) +
+                                 (o.return_sequences ? " sequences" : "");
+                        },
+                        [](const Pool2D& o) {
+                          return std::string(o.kind == PoolKind::max ? " max " : " average ") + pair(o.window_h, o.window_w) +
+                                 " stride " + pair(o.stride_h, o.stride_w) + " " + std::string(padding_name(o.padding));
+                        },
+                        [](const Activation& o) { return " " + std::string(activation_name(o.kind)); },
+                        [](const Crop2D& o) { return edge_attributes(o); },
+                        [](const Pad2D& o) { return edge_attributes(o); },
+                        [](const auto&) { return std::string(); },
+                    },
+                    op);
 }
 
 std::string value_text(const Value& value) {

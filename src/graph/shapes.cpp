@@ -25,14 +25,14 @@ class Inputs {
   }
   const Shape& shape(size_t i) const { return graph_.value(node_.inputs[i]).shape; }
   const Shape& shape(size_t i, size_t rank) const {
-    need(shape(i).size() == rank, "input " + std::to_string(i) + " is " + shape_text(shape(i)) + ", but needs " +
-                                      std::to_string(rank) + " dimensions");
+    need(shape(i).size() == rank,
+         "input " + std::to_string(i) + " is " + shape_text(shape(i)) + ", but needs " + std::to_string(rank) + " dimensions");
     return shape(i);
   }
   /// Input i is a vector of `count` elements.
   void need_vector(size_t i, int count) const {
-    need(shape(i) == Shape{count}, "input " + std::to_string(i) + " is " + shape_text(shape(i)) + " instead of " +
-                                       std::to_string(count) + " elements");
+    need(shape(i) == Shape{count},
+         "input " + std::to_string(i) + " is " + shape_text(shape(i)) + " instead of " + std::to_string(count) + " elements");
   }
   int extent(int input, int window, int stride, Padding padding) const {
     need(window > 0 && stride > 0, "window and stride must be positive");
@@ -84,8 +84,8 @@ Shape shape_of(const ConvLstm2D& op, const Inputs& in) {
 Shape shape_of(const Pool2D& op, const Inputs& in) {
   in.need_count(1);
   const Shape& x = in.shape(0, 4);
-  return {x[0], in.extent(x[1], op.window_h, op.stride_h, op.padding),
-          in.extent(x[2], op.window_w, op.stride_w, op.padding), x[3]};
+  return {x[0], in.extent(x[1], op.window_h, op.stride_h, op.padding), in.extent(x[2], op.window_w, op.stride_w, op.padding),
+          x[3]};
 }
 
 Shape shape_of(const BatchNorm&, const Inputs& in) {
@@ -109,7 +109,8 @@ Shape resized(const Edges& op, const Inputs& in, int sign) {
   in.need_count(1);
   Shape x = in.shape(0, 4);
   constexpr int limit = 1 << 20;
-  for (const int edge : {op.top, op.bottom, op.left, op.right}) in.need(edge >= 0 && edge < limit, "an edge is negative or absurd");
+  for (const int edge : {op.top, op.bottom, op.left, op.right})
+    in.need(edge >= 0 && edge < limit, "an edge is negative or absurd");
   x[1] += sign * (op.top + op.bottom);
   x[2] += sign * (op.left + op.right);
   in.need(x[1] > 0 && x[2] > 0, "nothing is left of " + shape_text(in.shape(0)));

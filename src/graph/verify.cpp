@@ -87,12 +87,14 @@ void verify(const Graph& graph) {
   }
   if (graph.inputs.empty() || graph.outputs.empty()) throw Error("the network has no input or no output");
   for (const ValueId id : graph.inputs) {
-    if (!known(id) || !ready.insert(id).second) throw Error("an input of the network does not exist, is constant, or is named twice");
+    if (!known(id) || !ready.insert(id).second)
+      throw Error("an input of the network does not exist, is constant, or is named twice");
   }
   for (const Node& node : graph.nodes) {
     if (node.inputs.empty()) throw Error("layer " + quoted(node.name) + " has no input");
     for (const ValueId id : node.inputs)
-      if (!known(id) || !ready.contains(id)) throw Error("layer " + quoted(node.name) + " reads a tensor that nothing has computed yet");
+      if (!known(id) || !ready.contains(id))
+        throw Error("layer " + quoted(node.name) + " reads a tensor that nothing has computed yet");
     if (!known(node.output) || !ready.insert(node.output).second)
       throw Error("layer " + quoted(node.name) + " writes a tensor that does not exist or is already written");
     const Shape shape = infer_shape(graph, node);
@@ -103,7 +105,8 @@ void verify(const Graph& graph) {
   }
   int64_t results = 0;
   for (const ValueId id : graph.outputs) {
-    if (!known(id) || !ready.contains(id) || graph.value(id).is_constant()) throw Error("an output of the network is never computed");
+    if (!known(id) || !ready.contains(id) || graph.value(id).is_constant())
+      throw Error("an output of the network is never computed");
     results += element_count(graph.value(id).shape);
   }
   if (!graph.meaning.empty() && static_cast<int64_t>(graph.meaning.size()) != results)

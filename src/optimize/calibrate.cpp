@@ -126,7 +126,8 @@ void gather(Observer::Tensor& t, const std::vector<float>& values, size_t frame)
 
 ChannelMoments moments_of(const Observer::Tensor& t, size_t frames) {
   ChannelMoments moments;
-  const double samples = static_cast<double>(frames) * static_cast<double>(element_count(t.view.shape)) / static_cast<double>(t.sums.size());
+  const double samples =
+      static_cast<double>(frames) * static_cast<double>(element_count(t.view.shape)) / static_cast<double>(t.sums.size());
   for (size_t c = 0; c < t.sums.size(); ++c) {
     const double mean = t.sums[c] / samples;
     moments.mean.push_back(static_cast<float>(mean));
@@ -148,7 +149,8 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
   Observer observer(graph);
   for (const Node& node : graph.nodes) {
     if (!PatchCovariance::fits(graph, node)) continue;
-    PatchCovariance& covariance = covariances_.emplace(graph.value(node.output).name, PatchCovariance(graph, node)).first->second;
+    PatchCovariance& covariance =
+        covariances_.emplace(graph.value(node.output).name, PatchCovariance(graph, node)).first->second;
     for (Observer::Tensor& t : observer.tensors)
       if (t.view.name == graph.value(node.inputs[0]).name) t.readers.push_back(&covariance);
   }
@@ -164,7 +166,8 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
     if (!std::isfinite(t.histogram.range.low) || !std::isfinite(t.histogram.range.high))
       throw Error("layer '" + t.view.name + "' yields a number that is not finite; the network or its preprocessing is wrong");
   if (options.method != CalibrationMethod::minmax)
-    observer.for_each_frame(frames, read_input, [](Observer::Tensor& t, const std::vector<float>& values, size_t) { count(t.histogram, values); });
+    observer.for_each_frame(frames, read_input,
+                            [](Observer::Tensor& t, const std::vector<float>& values, size_t) { count(t.histogram, values); });
   for (const Observer::Tensor& t : observer.tensors) {
     const Histogram& h = t.histogram;
     observed_[t.view.name] = h.range;

@@ -6,12 +6,14 @@
 
 namespace slimpilot {
 
-std::vector<float> corrected_bias(std::vector<float> bias, const Value& real, const Value& rounded, int axis, const std::vector<float>& input_means) {
+std::vector<float> corrected_bias(std::vector<float> bias, const Value& real, const Value& rounded, int axis,
+                                  const std::vector<float>& input_means) {
   const std::vector<float> before = constant_as_floats(real), after = constant_as_floats(rounded);
   const size_t per_output = before.size() / bias.size();
   std::vector<double> shift(bias.size());
   for (size_t i = 0; i < before.size(); ++i)
-    shift[axis == 0 ? i / per_output : i % bias.size()] += (static_cast<double>(after[i]) - before[i]) * input_means[i % input_means.size()];
+    shift[axis == 0 ? i / per_output : i % bias.size()] +=
+        (static_cast<double>(after[i]) - before[i]) * input_means[i % input_means.size()];
   for (size_t o = 0; o < bias.size(); ++o) bias[o] = static_cast<float>(bias[o] - shift[o]);
   return bias;
 }

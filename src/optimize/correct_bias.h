@@ -10,6 +10,7 @@ namespace slimpilot {
 
 /// `bias` less what rounding the weights adds to the layer's mean result: Σ (rounded − real)·E[x], given the mean of each input
 /// channel (index of the weights' last dimension). `axis`: the weights' output dimension (bias correction; Nagel et al. 2019).
-std::vector<float> corrected_bias(std::vector<float> bias, const Value& real, const Value& rounded, int axis, const std::vector<float>& input_means);
+std::vector<float> corrected_bias(std::vector<float> bias, const Value& real, const Value& rounded, int axis,
+                                  const std::vector<float>& input_means);
 
 }  // namespace slimpilot

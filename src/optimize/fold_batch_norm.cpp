@@ -87,7 +87,8 @@ void lower(Graph& graph, size_t index, const Affine& affine) {
     scale.push_back(static_cast<float>(affine.scale[static_cast<size_t>(i % channels)]));
     shift.push_back(static_cast<float>(affine.shift[static_cast<size_t>(i % channels)]));
   }
-  Node product{node.name + "/scaled", Mul{}, {node.inputs[0], add_constant(graph, node.name + "/scale", shape, scale)}, kNoValue};
+  Node product{
+      node.name + "/scaled", Mul{}, {node.inputs[0], add_constant(graph, node.name + "/scale", shape, scale)}, kNoValue};
   product.output = add_value(graph, product.name, shape);
   node.op = Add{};
   node.inputs = {product.output, add_constant(graph, node.name + "/shift", shape, shift)};
@@ -109,7 +110,8 @@ Graph fold_batch_norm(Graph graph) {
       fold_backward(graph, layer, affine);
       layer.output = output;
       graph.nodes.erase(graph.nodes.begin() + static_cast<ptrdiff_t>(i--));
-    } else if (readers.size() == 1 && !is_output(graph, output) && takes_shift(graph.nodes[static_cast<size_t>(readers[0])].op)) {
+    } else if (readers.size() == 1 && !is_output(graph, output) &&
+               takes_shift(graph.nodes[static_cast<size_t>(readers[0])].op)) {
       fold_forward(graph, graph.nodes[static_cast<size_t>(readers[0])], affine);
       replace_uses(graph, output, input);
       graph.nodes.erase(graph.nodes.begin() + static_cast<ptrdiff_t>(i--));

@@ -76,12 +76,19 @@ Quantization quantization_of_range(ValueRange range, ElementType type) {
   const double low = std::min(0.0f, range.low), high = std::max(0.0f, range.high);
   if (low == high) return single(1, 0);
   if (type == ElementType::s16) return single(static_cast<float>(std::max(-low, high) / 32767), 0);
-  const double zero_point = std::clamp(std::round(-128 - low / ((high - low) / 255)), -128.0, 127.0);
-  const double above = zero_point < 127 ? high / (127 - zero_point) : 0, below = zero_point > -128 ? low / (-128 - zero_point) : 0;
-  return single(static_cast<float>(std::max(above, below)), static_cast<int32_t>(zero_point));
+  // The least scale with which `zero` as the zero point covers the range; infinite where a side has no steps.
+  const auto covering_scale = [&](double zero) {
+    const auto side = [](double extent, double steps) { return extent == 0 ? 0 : extent / steps; };
+    return std::max(side(high, 127 - zero), side(-low, zero + 128));
+  };
+  const double ideal = std::clamp(-128 - low / ((high - low) / 255), -128.0, 127.0);
+  const double below = std::floor(ideal), above = std::ceil(ideal);
+  const double zero = covering_scale(below) <= covering_scale(above) ? below : above;
+  return single(static_cast<float>(covering_scale(zero)), static_cast<int32_t>(zero));
 }
 
-std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std::string, ValueRange>& ranges, ElementType type) {
+std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std::string, ValueRange>& ranges,
+                                         ElementType type) {
   std::vector<Quantization> scales(graph.values.size());
   const auto observed = [&](ValueId id) {
     return quantization_of_range(cut_for_readers(graph, id, ranges.at(graph.value(id).name), type), type);
@@ -89,9 +96,12 @@ std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std:
   for (const ValueId id : graph.inputs) scales[static_cast<size_t>(id)] = observed(id);
   for (const Node& node : graph.nodes) {
     Quantization& result = scales[static_cast<size_t>(node.output)];
-    if (keeps_scale(node.op)) result = scales[static_cast<size_t>(node.inputs[0])];
-    else if (const auto fixed = fixed_scale(node.op, type)) result = *fixed;
-    else result = observed(node.output);
+    if (keeps_scale(node.op))
+      result = scales[static_cast<size_t>(node.inputs[0])];
+    else if (const auto fixed = fixed_scale(node.op, type))
+      result = *fixed;
+    else
+      result = observed(node.output);
   }
   return scales;
 }

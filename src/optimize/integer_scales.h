@@ -11,8 +11,8 @@
 
 namespace slimpilot {
 
-/// The least scale with which the type covers `range` (widened to hold zero): s8 asymmetric, s16 symmetric. (Not (high − low)/255:
-/// with −½…½ that puts every one of 256 grey levels on a rounding tie.)
+/// The least scale with which the type covers `range` (widened to hold zero): s8 asymmetric, s16 symmetric. (Not (high −
+/// low)/255: with −½…½ that puts every one of 256 grey levels on a rounding tie.)
 Quantization quantization_of_range(ValueRange range, ElementType type);
 
 /// One quantization per value id (constants: empty). Ops that only move or choose numbers keep their input's; sigmoid, tanh and

@@ -90,7 +90,8 @@ inline std::vector<float> outputs_of(const Plan& plan, const std::vector<float>&
   } else {
     const auto& quantize = kernels(plan.isa()).quantize;
     const auto kernel = view.type == ElementType::s8 ? quantize.f32_to_s8 : quantize.f32_to_s16;
-    kernel({element_count(view.shape), view.quantization.scale[0], view.quantization.zero_point[0]}, {{input.data(), nullptr}, session.input().data(), nullptr});
+    kernel({element_count(view.shape), view.quantization.scale[0], view.quantization.zero_point[0]},
+           {{input.data(), nullptr}, session.input().data(), nullptr});
   }
   session.run();
   std::vector<float> outputs;
@@ -102,7 +103,8 @@ inline std::vector<float> outputs_of(const Plan& plan, const std::vector<float>&
 inline std::vector<std::vector<float>> random_inputs(const Graph& graph, size_t count, double low, double high, uint64_t seed) {
   Random random(seed);
   std::vector<std::vector<float>> inputs;
-  for (size_t i = 0; i < count; ++i) inputs.push_back(random_floats(random, element_count(graph.value(graph.inputs[0]).shape), low, high));
+  for (size_t i = 0; i < count; ++i)
+    inputs.push_back(random_floats(random, element_count(graph.value(graph.inputs[0]).shape), low, high));
   return inputs;
 }
 
@@ -127,13 +129,16 @@ inline double sqnr_of(const Graph& reference, const Graph& graph, const std::vec
   double signal = 0, noise = 0;
   for (const auto& input : inputs) {
     const auto x = outputs_of(exact, input), y = outputs_of(rounded, input);
-    for (size_t i = 0; i < x.size(); ++i) signal += static_cast<double>(x[i]) * x[i], noise += std::pow(static_cast<double>(x[i]) - y[i], 2);
+    for (size_t i = 0; i < x.size(); ++i)
+      signal += static_cast<double>(x[i]) * x[i], noise += std::pow(static_cast<double>(x[i]) - y[i], 2);
   }
   return sqnr_db(signal, noise);
 }
 
-inline Calibration calibrated(const Graph& graph, const std::vector<std::vector<float>>& inputs, CalibrationOptions options = {}) {
-  return Calibration(graph, options, inputs.size(), [&](size_t i, std::span<float> target) { std::copy(inputs[i].begin(), inputs[i].end(), target.begin()); });
+inline Calibration calibrated(const Graph& graph, const std::vector<std::vector<float>>& inputs,
+                              CalibrationOptions options = {}) {
+  return Calibration(graph, options, inputs.size(),
+                     [&](size_t i, std::span<float> target) { std::copy(inputs[i].begin(), inputs[i].end(), target.begin()); });
 }
 
 }  // namespace slimpilot

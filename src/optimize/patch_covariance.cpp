@@ -40,8 +40,10 @@ void PatchCovariance::copy_window(std::span<const float> input, int position) {
   for (int ky = 0; ky < window_[1]; ++ky)
     for (int kx = 0; kx < window_[2]; ++kx, target += image_[3]) {
       const int y = first_y + ky, x = first_x + kx;
-      if (y < 0 || y >= image_[1] || x < 0 || x >= image_[2]) std::fill_n(target, image_[3], 0.0f);
-      else std::copy_n(input.begin() + static_cast<ptrdiff_t>(y * image_[2] + x) * image_[3], image_[3], target);
+      if (y < 0 || y >= image_[1] || x < 0 || x >= image_[2])
+        std::fill_n(target, image_[3], 0.0f);
+      else
+        std::copy_n(input.begin() + static_cast<ptrdiff_t>(y * image_[2] + x) * image_[3], image_[3], target);
     }
 }
 
@@ -65,7 +67,8 @@ std::vector<double> PatchCovariance::matrix() const {
   std::vector<double> covariance(k * k);
   for (size_t row = 0; row < k; ++row)
     for (size_t column = row; column < k; ++column)
-      covariance[row * k + column] = covariance[column * k + row] = products_[row * k + column] / n - sums_[row] / n * (sums_[column] / n);
+      covariance[row * k + column] = covariance[column * k + row] =
+          products_[row * k + column] / n - sums_[row] / n * (sums_[column] / n);
   return covariance;
 }
 

@@ -18,7 +18,8 @@ Graph quantize_dynamic_range(Graph graph, const Calibration& calibration) {
     if (element_count(weights.shape) < least_elements) continue;
     Value rounded = quantized_weights(weights, 0);
     const std::vector<float>& means = calibration.channel_moments(graph.value(node.inputs[0]).name).mean;
-    node.inputs[2] = add_constant(graph, bias.name, bias.shape, corrected_bias(constant_as_floats(bias), weights, rounded, 0, means));
+    node.inputs[2] =
+        add_constant(graph, bias.name, bias.shape, corrected_bias(constant_as_floats(bias), weights, rounded, 0, means));
     graph.values.push_back(std::move(rounded));
     node.inputs[1] = static_cast<ValueId>(graph.values.size()) - 1;
   }

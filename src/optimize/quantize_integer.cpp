@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Before: a float graph.   After: the same in int8 (or int16 activations with int8 weights), Quantize and Dequantize at its ends.
-// Numbers follow docs/int8.md: weights symmetric per output, biases integers of scale s_in·s_w. An op without an integer kernel
-// runs in real numbers between a Dequantize and a Quantize. Outputs whose ranges differ more than twofold never share a scale:
-// the last dense layer is split into one per output. Weights are rounded together (round_weights.h), and biases take back the
-// mean error that is left (correct_bias.h).
+// Before: a float graph.   After: the same in int8 (or int16 activations with int8 weights), Quantize and Dequantize at its
+// ends. Numbers follow docs/int8.md: weights symmetric per output, biases integers of scale s_in·s_w. An op without an integer
+// kernel runs in real numbers between a Dequantize and a Quantize. Outputs whose ranges differ more than twofold never share a
+// scale: the last dense layer is split into one per output. Weights are rounded together (round_weights.h), and biases take
+// back the mean error that is left (correct_bias.h).
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -26,7 +26,8 @@ ValueRange input_range(const Graph& graph) {
   const Preprocessing& p = graph.preprocessing;
   ValueRange range{p.offset[0], p.offset[0]};
   for (int c = 0; c < 3; ++c)
-    for (const float end : {p.offset[c], 255 * p.scale[c] + p.offset[c]}) range = {std::min(range.low, end), std::max(range.high, end)};
+    for (const float end : {p.offset[c], 255 * p.scale[c] + p.offset[c]})
+      range = {std::min(range.low, end), std::max(range.high, end)};
   return range;
 }
 
@@ -87,7 +88,8 @@ void split_outputs(Graph& graph, ObservedRanges& ranges) {
   for (size_t i = 0; i < output_ranges.size(); ++i) {
     const std::string suffix = "/" + (graph.meaning.empty() ? std::to_string(i) : graph.meaning[i].name);
     const int row = static_cast<int>(i);
-    const std::vector<ValueId> inputs{dense.inputs[0], add_row(graph, dense.inputs[1], row, suffix), add_row(graph, dense.inputs[2], row, suffix)};
+    const std::vector<ValueId> inputs{dense.inputs[0], add_row(graph, dense.inputs[1], row, suffix),
+                                      add_row(graph, dense.inputs[2], row, suffix)};
     graph.outputs.push_back(append_node(graph, dense.name + suffix, dense.op, inputs));
     ranges.values[dense.name + suffix] = output_ranges[i];
   }
@@ -100,14 +102,20 @@ bool has_integer_kernel(const Op& op, ElementType type) {
   const auto* activation = std::get_if<Activation>(&op);
   if (activation == nullptr) return true;
   if (activation->kind == ActivationKind::hard_sigmoid) return false;
-  return type == ElementType::s8 || (activation->kind != ActivationKind::elu && activation->kind != ActivationKind::relu_0_to_1);
+  return type == ElementType::s8 ||
+         (activation->kind != ActivationKind::elu && activation->kind != ActivationKind::relu_0_to_1);
 }
 
 /// Builds the integer graph node by node; every activation of the source may exist in integers, in real numbers, or both.
 class Rewriter {
  public:
   Rewriter(const Graph& source, const Calibration& calibration, std::vector<Quantization> scales, const IntegerOptions& options)
-      : source_(source), calibration_(calibration), scales_(std::move(scales)), options_(options), integer_(source.values.size(), kNoValue), real_(integer_) {
+      : source_(source),
+        calibration_(calibration),
+        scales_(std::move(scales)),
+        options_(options),
+        integer_(source.values.size(), kNoValue),
+        real_(integer_) {
     graph_.name = source.name;
     graph_.preprocessing = source.preprocessing;
     graph_.meaning = source.meaning;
@@ -115,12 +123,16 @@ class Rewriter {
 
   Graph run() {
     for (const ValueId id : source_.inputs) {
-      if (options_.integer_io) graph_.inputs.push_back(add_integer(id, ""));
-      else graph_.inputs.push_back(at(real_, id) = add_value(graph_, source_.value(id).name, source_.value(id).shape));
+      if (options_.integer_io)
+        graph_.inputs.push_back(add_integer(id, ""));
+      else
+        graph_.inputs.push_back(at(real_, id) = add_value(graph_, source_.value(id).name, source_.value(id).shape));
     }
     for (const Node& node : source_.nodes) {
-      if (has_integer_kernel(node.op, options_.activations)) add_integer_node(node);
-      else add_real_node(node);
+      if (has_integer_kernel(node.op, options_.activations))
+        add_integer_node(node);
+      else
+        add_real_node(node);
     }
     for (const ValueId id : source_.outputs) graph_.outputs.push_back(options_.integer_io ? integer(id) : real(id));
     return std::move(graph_);
@@ -170,8 +182,10 @@ class Rewriter {
     const auto quantized = [&](float x) { return std::round(x / q.scale[0]) + static_cast<float>(q.zero_point[0]); };
     Value result{.name = value.name, .shape = value.shape, .type = options_.activations, .quantization = q};
     for (const float x : reals) {
-      if (options_.activations == ElementType::s8) result.data.push_back(static_cast<std::byte>(static_cast<int8_t>(std::clamp(quantized(x), -128.0f, 127.0f))));
-      else append(result, static_cast<int16_t>(std::clamp(quantized(x), -32767.0f, 32767.0f)));
+      if (options_.activations == ElementType::s8)
+        result.data.push_back(static_cast<std::byte>(static_cast<int8_t>(std::clamp(quantized(x), -128.0f, 127.0f))));
+      else
+        append(result, static_cast<int16_t>(std::clamp(quantized(x), -32767.0f, 32767.0f)));
     }
     return copy_constant(result);
   }
@@ -200,8 +214,10 @@ class Rewriter {
     for (size_t c = 0; c < reals.size(); ++c) {
       integers.quantization->scale.push_back(input_scale * weights.quantization->scale[c]);
       const double rounded = std::round(static_cast<double>(reals[c]) / integers.quantization->scale[c]);
-      if (wide) append(integers, static_cast<int64_t>(rounded));
-      else append(integers, static_cast<int32_t>(rounded));
+      if (wide)
+        append(integers, static_cast<int64_t>(rounded));
+      else
+        append(integers, static_cast<int32_t>(rounded));
     }
     const ValueId w = copy_constant(weights);
     return {w, copy_constant(integers)};
@@ -209,7 +225,8 @@ class Rewriter {
 
   void add_integer_node(const Node& node) {
     std::vector<ValueId> inputs;
-    if (std::holds_alternative<Conv2D>(node.op) || std::holds_alternative<DepthwiseConv2D>(node.op) || std::holds_alternative<Dense>(node.op)) {
+    if (std::holds_alternative<Conv2D>(node.op) || std::holds_alternative<DepthwiseConv2D>(node.op) ||
+        std::holds_alternative<Dense>(node.op)) {
       inputs = integer_weights(node);
       inputs.insert(inputs.begin(), integer(node.inputs[0]));
     } else {

@@ -27,7 +27,8 @@ struct Channels {
   /// max|w|/127 of each channel.
   std::vector<double> full_scales() const {
     std::vector<double> scales(count, kLeastMaximum);
-    for (size_t i = 0; i < weights.size(); ++i) scales[of(i)] = std::max(scales[of(i)], std::abs(static_cast<double>(weights[i])));
+    for (size_t i = 0; i < weights.size(); ++i)
+      scales[of(i)] = std::max(scales[of(i)], std::abs(static_cast<double>(weights[i])));
     for (double& scale : scales) scale /= 127;
     return scales;
   }
@@ -37,10 +38,12 @@ double rounded(float weight, double scale) { return std::clamp(std::round(weight
 
 Value with_scales(const Value& weights, const Channels& channels, const std::vector<double>& scales, int axis) {
   Value result{.name = weights.name, .shape = weights.shape, .type = ElementType::s8};
-  result.quantization = Quantization{{scales.begin(), scales.end()}, std::vector<int32_t>(scales.size()), scales.size() == 1 ? -1 : axis};
+  result.quantization =
+      Quantization{{scales.begin(), scales.end()}, std::vector<int32_t>(scales.size()), scales.size() == 1 ? -1 : axis};
   result.data.resize(channels.weights.size());
   const auto integers = result.elements<int8_t>();
-  for (size_t i = 0; i < integers.size(); ++i) integers[i] = static_cast<int8_t>(rounded(channels.weights[i], scales[channels.of(i)]));
+  for (size_t i = 0; i < integers.size(); ++i)
+    integers[i] = static_cast<int8_t>(rounded(channels.weights[i], scales[channels.of(i)]));
   return result;
 }
 
@@ -51,14 +54,16 @@ Value quantized_weights(const Value& weights, int axis) {
   return with_scales(weights, channels, channels.full_scales(), axis);
 }
 
-Value fitted_weights(const Value& weights, int axis, const std::vector<float>& least_scale, const std::vector<float>& importance) {
+Value fitted_weights(const Value& weights, int axis, const std::vector<float>& least_scale,
+                     const std::vector<float>& importance) {
   const Channels channels(weights, axis);
   std::vector<double> full = channels.full_scales(), best = full;
   for (size_t c = 0; c < full.size(); ++c) full[c] = std::max(full[c], static_cast<double>(least_scale[c]));
   parallel_for(full.size(), [&](size_t first, size_t last) {
     std::vector<double> least(full.size(), 1e300), error(full.size()), scale(full.size());
     for (int step = 0; step <= 20; ++step) {
-      for (size_t c = first; c < last; ++c) scale[c] = std::max(full[c] * (1 - 0.01 * step), static_cast<double>(least_scale[c])), error[c] = 0;
+      for (size_t c = first; c < last; ++c)
+        scale[c] = std::max(full[c] * (1 - 0.01 * step), static_cast<double>(least_scale[c])), error[c] = 0;
       for (size_t i = 0; i < channels.weights.size(); ++i) {
         const size_t c = channels.of(i);
         if (c < first || c >= last) continue;

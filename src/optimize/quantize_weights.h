@@ -13,6 +13,7 @@ Value quantized_weights(const Value& weights, int axis);
 /// The same, but each scale is the one of 21 between 80 % and 100 % of max|w|/127 (or `least_scale`, if greater) that makes the
 /// least error Σ ε²·importance, ε being what rounding and clipping change. `importance`: the variance of each input channel
 /// (index of the last dimension).
-Value fitted_weights(const Value& weights, int axis, const std::vector<float>& least_scale, const std::vector<float>& importance);
+Value fitted_weights(const Value& weights, int axis, const std::vector<float>& least_scale,
+                     const std::vector<float>& importance);
 
 }  // namespace slimpilot

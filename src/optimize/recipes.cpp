@@ -12,17 +12,31 @@ namespace slimpilot {
 namespace {
 
 constexpr Pass kTechniques[] = {
-    {"float32", "the network as it was trained, with BatchNorm folded and dead parts removed", {},
+    {"float32",
+     "the network as it was trained, with BatchNorm folded and dead parts removed",
+     {},
      [](Graph graph, const PassContext&) { return graph; }},
-    {"dynamic_range", "int8 weights; activations quantized on the fly", {.calibration = true},
+    {"dynamic_range",
+     "int8 weights; activations quantized on the fly",
+     {.calibration = true},
      [](Graph graph, const PassContext& c) { return quantize_dynamic_range(std::move(graph), *c.calibration); }},
-    {"float16", "float16 weights, float32 arithmetic", {.calibration = true},
+    {"float16",
+     "float16 weights, float32 arithmetic",
+     {.calibration = true},
      [](Graph graph, const PassContext& c) { return quantize_float16(std::move(graph), *c.calibration); }},
-    {"int8_float_fallback", "int8 weights and activations, float inputs and outputs", {.calibration = true},
+    {"int8_float_fallback",
+     "int8 weights and activations, float inputs and outputs",
+     {.calibration = true},
      [](Graph graph, const PassContext& c) { return quantize_integer(std::move(graph), *c.calibration, {}); }},
-    {"int8_only", "int8 weights, activations, inputs and outputs", {.calibration = true},
-     [](Graph graph, const PassContext& c) { return quantize_integer(std::move(graph), *c.calibration, {.integer_io = true}); }},
-    {"int16x8", "int16 activations, int8 weights", {.calibration = true},
+    {"int8_only",
+     "int8 weights, activations, inputs and outputs",
+     {.calibration = true},
+     [](Graph graph, const PassContext& c) {
+       return quantize_integer(std::move(graph), *c.calibration, {.integer_io = true});
+     }},
+    {"int16x8",
+     "int16 activations, int8 weights",
+     {.calibration = true},
      [](Graph graph, const PassContext& c) {
        return quantize_integer(std::move(graph), *c.calibration, {.activations = ElementType::s16});
      }},

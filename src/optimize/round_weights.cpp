@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Before: ŵ = s·round(w/s).   After: ŵ that nearly minimizes (ŵ − w)ᵀ C (ŵ − w), C the covariance of the inputs.
-// With U the upper Cholesky factor of C⁻¹ (C⁻¹ = UᵀU), rounding weight k leaves the error e = (w_k − ŵ_k)/U_kk, and the best the
-// later weights can do about it is w_j −= e·U_kj.
+// With U the upper Cholesky factor of C⁻¹ (C⁻¹ = UᵀU), rounding weight k leaves the error e = (w_k − ŵ_k)/U_kk, and the best
+// the later weights can do about it is w_j −= e·U_kj.
 #include "optimize/round_weights.h"
 
 #include <algorithm>

@@ -18,7 +18,8 @@ size_t width_of(const std::string& text) {
 }
 
 bool is_number(const std::string& text) {
-  return !text.empty() && (std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '-' || text[0] == '+' || text == "inf");
+  return !text.empty() &&
+         (std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '-' || text[0] == '+' || text == "inf");
 }
 
 void put_errors(Row& row, const std::optional<LabelErrors>& errors) {
@@ -53,7 +54,8 @@ std::string aligned_table(const std::vector<Row>& rows) {
     std::string line;
     for (size_t c = 0; c < row.size(); ++c) {
       const std::string gap(widths[c] - width_of(row[c]), ' ');
-      const bool numeric = is_number(row[c]) || (&row == &rows[0] && rows.size() > 1 && c < rows[1].size() && is_number(rows[1][c]));
+      const bool numeric =
+          is_number(row[c]) || (&row == &rows[0] && rows.size() > 1 && c < rows[1].size() && is_number(rows[1][c]));
       line += (c ? "  " : "") + (numeric ? gap + row[c] : row[c] + gap);
     }
     line.erase(line.find_last_not_of(' ') + 1);
@@ -63,7 +65,8 @@ std::string aligned_table(const std::vector<Row>& rows) {
 }
 
 std::string results_table(const RunResult& run) {
-  std::vector<Row> rows{{"technique", "MB", "MSE", "MAE", "MSE (label≠0)", "SQNR dB", "max diff", "ms p50", "ms p99", "status"}};
+  std::vector<Row> rows{
+      {"technique", "MB", "MSE", "MAE", "MSE (label≠0)", "SQNR dB", "max diff", "ms p50", "ms p99", "status"}};
   for (const ModelResult& m : run.models) {
     Row row{m.technique, m.size_bytes ? megabytes(m.size_bytes) : "-"};
     put_errors(row, m.errors);

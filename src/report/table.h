@@ -18,7 +18,8 @@ std::string results_table(const RunResult& run);
 /// The same per output, where there are several.
 std::string outputs_table(const RunResult& run);
 
-/// Number formats of all tables: MB with two decimals (four below 0.1), errors with five significant digits, dB with one decimal.
+/// Number formats of all tables: MB with two decimals (four below 0.1), errors with five significant digits, dB with one
+/// decimal.
 std::string megabytes(size_t bytes);
 std::string significant(double x);
 std::string decibels(double x);

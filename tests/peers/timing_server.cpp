@@ -33,7 +33,8 @@ Inputs read_inputs(const std::string& recording, Graph& graph, const Plan& plan)
 
 void write_inputs(const Inputs& inputs, const std::string& path) {
   std::ofstream file(path, std::ios::binary);
-  for (const auto& input : inputs) file.write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
+  for (const auto& input : inputs)
+    file.write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
   if (!file.flush()) throw Error(path + ": cannot be written");
 }
 

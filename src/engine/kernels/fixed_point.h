@@ -44,11 +44,14 @@ namespace slimpilot {
   return static_cast<int32_t>((static_cast<Wide>(x) * multiplier + (Wide{1} << (total - 1))) >> total);
 }
 
-[[maybe_unused]] static inline int32_t limit(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
+[[maybe_unused]] static inline int32_t limit(int32_t x, int32_t low, int32_t high) {
+  return x < low ? low : x > high ? high : x;
+}
 
 /// The int16 result of output `o`.
 [[maybe_unused]] static inline int16_t int16_result(int64_t sum, const IntegerResult& r, int o) {
-  const int32_t scaled = r.rounds_once ? rescale_once(sum, r.multiplier[o], r.shift[o]) : rescale64(sum, r.multiplier[o], r.shift[o]);
+  const int32_t scaled =
+      r.rounds_once ? rescale_once(sum, r.multiplier[o], r.shift[o]) : rescale64(sum, r.multiplier[o], r.shift[o]);
   return static_cast<int16_t>(limit(scaled, r.low, r.high));
 }
 

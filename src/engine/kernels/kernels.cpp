@@ -10,8 +10,8 @@ namespace {
 using Tables = std::array<KernelTable, 4>;
 
 Tables make_tables() {
-  const KernelTable plain{reference::conv2d, reference::dense, reference::dense, reference::pool, reference::elementwise,
-                          reference::quantize, reference::resize_row, reference::limit_loops};
+  const KernelTable plain{reference::conv2d,      reference::dense,    reference::dense,      reference::pool,
+                          reference::elementwise, reference::quantize, reference::resize_row, reference::limit_loops};
   Tables tables{plain, plain, plain, plain};
 #if defined(__x86_64__)
   KernelTable table = plain;

@@ -24,10 +24,10 @@ inline constexpr Variant kVariants[] = {Variant::f32, Variant::f16, Variant::s8,
 /// `extreme`: integers only at the ends of their types, weights of −128, end zero points.
 struct PackedCase {
   Variant variant;
-  int inputs, outputs;     // elements in and out
+  int inputs, outputs;  // elements in and out
   WeightShape weights;
   bool extreme;
-  int misalignment = 0;    // bytes by which input and output miss a cache line
+  int misalignment = 0;  // bytes by which input and output miss a cache line
 };
 
 inline size_t input_size(Variant v) { return v == Variant::s8 ? 1 : v == Variant::s16 ? 2 : 4; }
@@ -57,8 +57,11 @@ class PackedData {
   RealResult real() const { return {bias.data(), weight_scale.data(), -3, 1e30f}; }
   IntegerResult integer() const {
     const bool s16 = case_.variant == Variant::s16;
-    return {bias32.data(), bias64.data(), multiplier.data(), shift.data(), weight_sum.data(),
-            s16 ? 0 : case_.extreme ? 127 : -7, s16 ? 0 : 3, s16 ? -32768 : -128, s16 ? 32767 : 120, case_.weights.rows == 1};
+    return {bias32.data(),     bias64.data(),
+            multiplier.data(), shift.data(),
+            weight_sum.data(), s16 ? 0 : case_.extreme ? 127 : -7,
+            s16 ? 0 : 3,       s16 ? -32768 : -128,
+            s16 ? 32767 : 120, case_.weights.rows == 1};
   }
 
   /// Runs the kernel on this data and returns the output's bytes.
@@ -96,9 +99,12 @@ class PackedData {
   void fill_input() {
     for (int i = 0; i < case_.inputs; ++i) {
       const bool zero = random_.uniform() < 0.4;  // as after ReLU
-      if (case_.variant == Variant::s8) put(input, static_cast<int8_t>(zero && !case_.extreme ? -128 : integer_between(-128, 127)));
-      else if (case_.variant == Variant::s16) put(input, static_cast<int16_t>(zero && !case_.extreme ? 0 : integer_between(-32768, 32767)));
-      else put(input, zero ? 0.0f : static_cast<float>(random_.uniform(-1, 2)));
+      if (case_.variant == Variant::s8)
+        put(input, static_cast<int8_t>(zero && !case_.extreme ? -128 : integer_between(-128, 127)));
+      else if (case_.variant == Variant::s16)
+        put(input, static_cast<int16_t>(zero && !case_.extreme ? 0 : integer_between(-32768, 32767)));
+      else
+        put(input, zero ? 0.0f : static_cast<float>(random_.uniform(-1, 2)));
     }
   }
   void fill_weights() {
@@ -106,8 +112,10 @@ class PackedData {
     const int per_output = case_.weights.rows * case_.weights.k;
     for (int i = 0; i < case_.weights.outputs * per_output; ++i) {
       const float real = static_cast<float>(random_.uniform(-1, 1));
-      if (case_.variant == Variant::f32) put(weights, real);
-      else if (case_.variant == Variant::f16) put(weights, float_to_half(real));
+      if (case_.variant == Variant::f32)
+        put(weights, real);
+      else if (case_.variant == Variant::f16)
+        put(weights, float_to_half(real));
       else {
         const int w = integer_between(-128, 127);
         put(weights, static_cast<int8_t>(w));

@@ -35,8 +35,10 @@ struct StoreS8 {
 
   template <int P, int N>
   void operator()(const typename V::Vector (&sum)[P][N], int pixel, int first) const {
-    if (integer.rounds_once) store<typename V::RescaleOnce>(sum, pixel, first);
-    else store<typename V::Rescale>(sum, pixel, first);
+    if (integer.rounds_once)
+      store<typename V::RescaleOnce>(sum, pixel, first);
+    else
+      store<typename V::Rescale>(sum, pixel, first);
   }
 
   template <class Rescale, int P, int N>
@@ -45,8 +47,8 @@ struct StoreS8 {
       const int o = first + n * V::kLanes;
       const Rescale rescale_lanes(integer.multiplier + o, integer.shift + o);
       for (int p = 0; p < P; ++p)
-        V::store_s8(output + static_cast<ptrdiff_t>(pixel + p) * outputs + o, rescale_lanes(sum[p][n]), integer.output_zero_point,
-                    integer.low, integer.high, outputs - o);
+        V::store_s8(output + static_cast<ptrdiff_t>(pixel + p) * outputs + o, rescale_lanes(sum[p][n]),
+                    integer.output_zero_point, integer.low, integer.high, outputs - o);
     }
   }
 };
@@ -65,7 +67,8 @@ struct StoreHybrid {
     for (int p = 0; p < P / 2; ++p)
       for (int n = 0; n < N; ++n) {
         const int o = first + n * V::kLanes;
-        V::store_hybrid(output + static_cast<ptrdiff_t>(pixel + p) * outputs + o, sum[p][n], sum[P / 2 + p][n], input_scale, real, o, outputs - o);
+        V::store_hybrid(output + static_cast<ptrdiff_t>(pixel + p) * outputs + o, sum[p][n], sum[P / 2 + p][n], input_scale,
+                        real, o, outputs - o);
       }
   }
 };

@@ -59,7 +59,7 @@ struct IntegerAvx2 {
   using Vector = __m256i;
   static constexpr int kLanes = 8, kGroup = 2, kMaxConvVectors = 3, kMaxDenseVectors = 8;
   static constexpr int kTilePixels[] = {0, 8, 6, 4};
-  static constexpr int kInputOffset = 0;             // what is added to (quantized input − zero point · kSubtractZero)
+  static constexpr int kInputOffset = 0;  // what is added to (quantized input − zero point · kSubtractZero)
   static constexpr bool kSubtractZero = true;
 
   static Vector broadcast(const In* x) {
@@ -67,7 +67,9 @@ struct IntegerAvx2 {
     __builtin_memcpy(&pair, x, sizeof pair);
     return _mm256_set1_epi32(pair);
   }
-  static Vector load_weights(const Weight* w) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w))); }
+  static Vector load_weights(const Weight* w) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
+  }
   static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w)); }
   static Vector load_sum(const Sum* start) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(start)); }
   static void store_sum(Sum* target, Vector sum) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), sum); }

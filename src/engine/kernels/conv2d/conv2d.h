@@ -14,7 +14,8 @@ struct Conv2dKernels {
 
 /// Bytes of scratch that suffice for every kernel: the padded image in the kernel's own input type and per-output starts.
 inline constexpr size_t conv2d_scratch_bytes(const Conv2dArgs& a) {
-  const size_t h = static_cast<size_t>(a.in_h + a.pad_top + a.pad_bottom), w = static_cast<size_t>(a.in_w + a.pad_left + a.pad_right);
+  const size_t h = static_cast<size_t>(a.in_h + a.pad_top + a.pad_bottom),
+               w = static_cast<size_t>(a.in_w + a.pad_left + a.pad_right);
   return h * w * static_cast<size_t>(a.in_c) * 4 + 256 + (static_cast<size_t>(a.out_c) + kChannelPadding) * 8;
 }
 

@@ -15,8 +15,8 @@ namespace {
 template <class V>
 struct PaddedImage {
   const typename V::In* data;
-  ptrdiff_t pitch;   // numbers per row
-  ptrdiff_t plane;   // numbers per plane
+  ptrdiff_t pitch;  // numbers per row
+  ptrdiff_t plane;  // numbers per plane
 };
 
 template <class V, int P, int N>
@@ -46,7 +46,8 @@ struct OutputBlock {
 };
 
 template <class V, int Planes, int P, int N, class Result>
-void conv2d_tile(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputBlock<V>& block, int pixel, const Result& result) {
+void conv2d_tile(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputBlock<V>& block, int pixel,
+                 const Result& result) {
   const typename V::In* x[Planes * P];
   typename V::Vector sum[Planes * P][N];
   int oy = pixel / a.out_w, ox = pixel % a.out_w;
@@ -56,7 +57,8 @@ void conv2d_tile(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputB
     if (++ox == a.out_w) ox = 0, ++oy;
   }
   for (int p = 0; p < Planes * P; ++p)
-    for (int n = 0; n < N; ++n) sum[p][n] = V::load_sum(block.start + (p / P) * block.start_stride + block.first + n * V::kLanes);
+    for (int n = 0; n < N; ++n)
+      sum[p][n] = V::load_sum(block.start + (p / P) * block.start_stride + block.first + n * V::kLanes);
   accumulate_window<V, Planes * P, N>(x, image.pitch, a.kernel_h, a.kernel_w * a.in_c, block.weights, sum);
   result(sum, pixel, block.first);
 }
@@ -170,7 +172,7 @@ void conv2d_hybrid(const Conv2dArgs& a, const Io& io) noexcept {
 }
 
 template <class V>
-constexpr PackedLayout conv2d_layout{V::kLanes, V::kLanes * V::kMaxConvVectors, V::kGroup};
+constexpr PackedLayout conv2d_layout{V::kLanes, V::kLanes* V::kMaxConvVectors, V::kGroup};
 
 }  // namespace
 }  // namespace slimpilot

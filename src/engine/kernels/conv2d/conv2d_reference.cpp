@@ -58,7 +58,8 @@ void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
   for_each_output(a, [&](int index, int o, int oy, int ox) {
     int32_t sum = r.bias[o];
     for_each_tap(a, oy, ox, o, [&](int i, int k) { sum += (x[i] - r.input_zero_point) * w[k]; });
-    const int32_t scaled = r.rounds_once ? rescale_once(sum, r.multiplier[o], r.shift[o]) : rescale(sum, r.multiplier[o], r.shift[o]);
+    const int32_t scaled =
+        r.rounds_once ? rescale_once(sum, r.multiplier[o], r.shift[o]) : rescale(sum, r.multiplier[o], r.shift[o]);
     y[index] = static_cast<int8_t>(limit(scaled + r.output_zero_point, r.low, r.high));
   });
 }

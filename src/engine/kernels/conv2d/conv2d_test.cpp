@@ -11,7 +11,8 @@ struct Geometry {
 };
 
 Conv2dArgs conv_args(const Geometry& g) {
-  const PaddedExtent y = padded_extent(g.h, g.kernel, g.stride, g.padding), x = padded_extent(g.w, g.kernel, g.stride, g.padding);
+  const PaddedExtent y = padded_extent(g.h, g.kernel, g.stride, g.padding),
+                     x = padded_extent(g.w, g.kernel, g.stride, g.padding);
   Conv2dArgs a{};
   a.in_h = g.h, a.in_w = g.w, a.in_c = g.c, a.out_h = y.output, a.out_w = x.output, a.out_c = g.out_c;
   a.kernel_h = a.kernel_w = g.kernel, a.stride_h = a.stride_w = g.stride;
@@ -22,14 +23,14 @@ Conv2dArgs conv_args(const Geometry& g) {
 void compare_all(const Geometry& g, bool extreme, int misalignment) {
   const Conv2dArgs args = conv_args(g);
   for (const Variant variant : kVariants) {
-    const PackedCase c{variant, g.h * g.w * g.c, args.out_h * args.out_w * g.out_c, {g.out_c, g.kernel, g.kernel * g.c}, extreme,
-                       misalignment};
+    const PackedCase c{variant, g.h * g.w * g.c, args.out_h * args.out_w * g.out_c, {g.out_c, g.kernel, g.kernel * g.c},
+                       extreme, misalignment};
     const PackedData data(c, 7);
     const auto expected = data.run(variant_of(reference::conv2d, variant), args, conv2d_scratch_bytes(args));
     for (const Isa isa : supported_isas()) {
-      SCOPED_TRACE(std::string(isa_name(isa)) + " variant " + std::to_string(static_cast<int>(variant)) + " " + std::to_string(g.h) +
-                   "x" + std::to_string(g.w) + "x" + std::to_string(g.c) + " to " + std::to_string(g.out_c) + " kernel " +
-                   std::to_string(g.kernel) + " stride " + std::to_string(g.stride));
+      SCOPED_TRACE(std::string(isa_name(isa)) + " variant " + std::to_string(static_cast<int>(variant)) + " " +
+                   std::to_string(g.h) + "x" + std::to_string(g.w) + "x" + std::to_string(g.c) + " to " +
+                   std::to_string(g.out_c) + " kernel " + std::to_string(g.kernel) + " stride " + std::to_string(g.stride));
       const auto actual = data.run(variant_of(kernels(isa).conv2d, variant), args, conv2d_scratch_bytes(args));
       expect_same(variant, expected, actual, g.kernel * g.kernel * g.c);
     }

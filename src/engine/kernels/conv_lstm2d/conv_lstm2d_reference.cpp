@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ConvLSTM2D as Keras defines it.
-#include "engine/kernels/conv_lstm2d/conv_lstm2d.h"
-
 #include <algorithm>
 #include <cstring>
+
+#include "engine/kernels/conv_lstm2d/conv_lstm2d.h"
 
 namespace slimpilot::reference {
 namespace {
@@ -32,8 +32,7 @@ float gate_sum(const ConvLstm2dArgs& a, const Plane& input, const Plane& hidden,
   const float* kernel = a.kernel + static_cast<ptrdiff_t>(row) * a.kernel_h * a.kernel_w * a.in_c;
   const float* recurrent = a.recurrent + static_cast<ptrdiff_t>(row) * a.recurrent_h * a.recurrent_w * a.filters;
   return static_cast<float>(
-      a.bias[row] +
-      window_sum(input, kernel, a.kernel_h, a.kernel_w, y * a.stride_h - a.pad_top, x * a.stride_w - a.pad_left) +
+      a.bias[row] + window_sum(input, kernel, a.kernel_h, a.kernel_w, y * a.stride_h - a.pad_top, x * a.stride_w - a.pad_left) +
       window_sum(hidden, recurrent, a.recurrent_h, a.recurrent_w, y - (a.recurrent_h - 1) / 2, x - (a.recurrent_w - 1) / 2));
 }
 

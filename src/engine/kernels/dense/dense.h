@@ -7,15 +7,16 @@
 
 namespace slimpilot {
 
-/// Layers with more weights than this (bytes) are read from beyond the second-level cache: `dense_streaming` keeps the weights of
-/// one input together, so that what is read is read in long runs, and the sums in memory; `dense` keeps sums in registers.
+/// Layers with more weights than this (bytes) are read from beyond the second-level cache: `dense_streaming` keeps the weights
+/// of one input together, so that what is read is read in long runs, and the sums in memory; `dense` keeps sums in registers.
 inline constexpr size_t kStreamingBytes = 1 << 20;
 
 struct DenseKernels {
   PackedKernel<DenseArgs> f32, f16, s8, s16, hybrid;
 };
 
-/// Bytes of scratch that suffice for every kernel: the inputs in the kernel's own type, the list of non-zero ones, starts, sums.
+/// Bytes of scratch that suffice for every kernel: the inputs in the kernel's own type, the list of non-zero ones, starts,
+/// sums.
 inline constexpr size_t dense_scratch_bytes(const DenseArgs& a) {
   return static_cast<size_t>(a.inputs) * 8 + 512 + (static_cast<size_t>(a.outputs) + kChannelPadding) * 16;
 }

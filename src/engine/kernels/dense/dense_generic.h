@@ -78,10 +78,11 @@ void dense_blocks(const DenseArgs& a, const ActiveInputs<V>& x, const typename V
 /// How a layer's sums are made: in registers, block by block.
 template <class V>
 struct InRegisters {
-  static constexpr PackedLayout kLayout{V::kLanes, V::kLanes * V::kMaxDenseVectors, V::kGroup};
+  static constexpr PackedLayout kLayout{V::kLanes, V::kLanes* V::kMaxDenseVectors, V::kGroup};
 
   template <int Planes, class Result>
-  static void run(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, void*, int row, const Result& result) {
+  static void run(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, void*, int row,
+                  const Result& result) {
     dense_blocks<V, Planes>(a, x, start, row, result);
   }
 };
@@ -113,7 +114,8 @@ struct InMemory {
   static constexpr PackedLayout kLayout{V::kLanes, 1 << 20, V::kGroup};
 
   template <int Planes, class Result>
-  static void run(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, void* scratch, int row, const Result& result) {
+  static void run(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, void* scratch, int row,
+                  const Result& result) {
     const int padded = (a.outputs + V::kLanes - 1) / V::kLanes * V::kLanes;
     const auto* w = static_cast<const typename V::Weight*>(a.weights);
     auto* sums = static_cast<typename V::Sum*>(aligned(scratch));
@@ -171,8 +173,9 @@ template <class V, class Sums>
 void dense_s16(const DenseArgs& a, const Io& io) noexcept {
   const StoreS16<V> result{static_cast<int16_t*>(io.output), a.outputs, a.integer};
   for (int row = 0; row < a.rows; ++row)
-    dense_integer<V, Sums>(a, row, ReadS16<V>{static_cast<const int16_t*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs},
-                     io.scratch, result);
+    dense_integer<V, Sums>(a, row,
+                           ReadS16<V>{static_cast<const int16_t*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs},
+                           io.scratch, result);
 }
 
 template <class V, class Sums>

@@ -10,10 +10,23 @@ namespace {
 /// One row at a time as a 1×1 image; In and Out are the element types of input and output.
 template <PackedKernel<Conv2dArgs> Conv2dKernels::*kernel, class In, class Out>
 void dense_rows(const DenseArgs& a, const Io& io) noexcept {
-  const Conv2dArgs row{.in_h = 1, .in_w = 1, .in_c = a.inputs, .out_h = 1, .out_w = 1, .out_c = a.outputs,
-                       .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1,
-                       .pad_top = 0, .pad_bottom = 0, .pad_left = 0, .pad_right = 0,
-                       .weights = a.weights, .real = a.real, .integer = a.integer};
+  const Conv2dArgs row{.in_h = 1,
+                       .in_w = 1,
+                       .in_c = a.inputs,
+                       .out_h = 1,
+                       .out_w = 1,
+                       .out_c = a.outputs,
+                       .kernel_h = 1,
+                       .kernel_w = 1,
+                       .stride_h = 1,
+                       .stride_w = 1,
+                       .pad_top = 0,
+                       .pad_bottom = 0,
+                       .pad_left = 0,
+                       .pad_right = 0,
+                       .weights = a.weights,
+                       .real = a.real,
+                       .integer = a.integer};
   for (int i = 0; i < a.rows; ++i) {
     const Io buffers{.input = {static_cast<const In*>(io.input[0]) + static_cast<ptrdiff_t>(i) * a.inputs, nullptr},
                      .output = static_cast<Out*>(io.output) + static_cast<ptrdiff_t>(i) * a.outputs,

@@ -38,7 +38,7 @@ void lookup_s8(const LookupArgs& a, const Io& io) noexcept {
 /// 65536 · sigmoid(i/24), which int16 sigmoid and tanh interpolate. TensorFlow Lite's table is rounded, with these entries one
 /// greater (read off LiteRT 2.3's outputs by tests/parity).
 const std::array<uint16_t, 256> kSigmoidTable = [] {
-  constexpr int raised[] = {4,  8,  12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30,  31,  33,  34,  35,  37, 39,
+  constexpr int raised[] = {4,  8,  12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31,  33,  34,  35,  37,  39,
                             40, 41, 43, 44, 45, 46, 49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255};
   std::array<uint16_t, 256> table{};
   for (size_t i = 0; i < table.size(); ++i)
@@ -192,7 +192,8 @@ void edges(const EdgesArgs& a, const Io& io) noexcept {
   const int first = std::max(a.left, 0), last = std::min(a.left + a.in_w, a.out_w);
   const ptrdiff_t row_bytes = static_cast<ptrdiff_t>(a.out_w) * a.pixel_bytes;
   for (int oy = 0; oy < a.out_h; ++oy, y += row_bytes) {
-    for (ptrdiff_t i = 0; i < row_bytes; i += a.element_bytes) std::memcpy(y + i, &a.fill, static_cast<size_t>(a.element_bytes));
+    for (ptrdiff_t i = 0; i < row_bytes; i += a.element_bytes)
+      std::memcpy(y + i, &a.fill, static_cast<size_t>(a.element_bytes));
     const int iy = oy - a.top;
     if (iy < 0 || iy >= a.in_h || first >= last) continue;
     const ptrdiff_t source = (static_cast<ptrdiff_t>(iy) * a.in_w + first - a.left) * a.pixel_bytes;

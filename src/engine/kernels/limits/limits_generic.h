@@ -38,7 +38,7 @@ struct Chains<V, 0> {
 constexpr int kChains = 12;  // few enough for the registers of every instruction set
 
 template <class V>
-int64_t constexpr kMacsPerRound = int64_t{kChains} * V::kLanes * V::kGroup;
+int64_t constexpr kMacsPerRound = int64_t{kChains} * V::kLanes* V::kGroup;
 
 template <class V>
 double multiply_add_loop(int64_t rounds) noexcept {

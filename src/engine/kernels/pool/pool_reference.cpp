@@ -12,7 +12,8 @@ template <class F>
 void for_each_window_row(const PoolArgs& a, int oy, int ox, F&& row) {
   const int top = oy * a.stride_h - a.pad_top, left = ox * a.stride_w - a.pad_left;
   const int first = std::max(left, 0), last = std::min(left + a.window_w, a.in_w);
-  for (int y = std::max(top, 0); y < std::min(top + a.window_h, a.in_h); ++y) row((y * a.in_w + first) * a.channels, last - first);
+  for (int y = std::max(top, 0); y < std::min(top + a.window_h, a.in_h); ++y)
+    row((y * a.in_w + first) * a.channels, last - first);
 }
 
 template <class T>
@@ -24,7 +25,8 @@ void max_pool(const PoolArgs& a, const Io& io) noexcept {
       bool first = true;
       for_each_window_row(a, oy, ox, [&](int start, int cells) {
         for (int cell = 0; cell < cells; ++cell, start += a.channels) {
-          if (first) std::copy_n(x + start, a.channels, y);
+          if (first)
+            std::copy_n(x + start, a.channels, y);
           else
             for (int c = 0; c < a.channels; ++c) y[c] = y[c] < x[start + c] ? x[start + c] : y[c];
           first = false;

@@ -18,7 +18,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 /// Every tie and its neighbours in the types' ranges, extremes, and random numbers, all for this scale.
 std::vector<float> awkward_numbers(float scale, int reach, Random& random) {
-  std::vector<float> x{0, -0.0f, kInfinity, -kInfinity, std::nanf(""), -std::nanf(""), 3.4e38f, -3.4e38f, 2147483648.0f, -2147483648.0f, 1e-45f, -1e-45f};
+  std::vector<float> x{0,       -0.0f,    kInfinity,     -kInfinity,     std::nanf(""), -std::nanf(""),
+                       3.4e38f, -3.4e38f, 2147483648.0f, -2147483648.0f, 1e-45f,        -1e-45f};
   const int step = std::max(1, reach / 300);
   for (int i = -reach; i <= reach; i += step) {
     const float tie = (static_cast<float>(i) + .5f) * scale;
@@ -40,7 +41,8 @@ void compare(KernelFunction<QuantizeArgs> kernel, KernelFunction<QuantizeArgs> r
     std::vector<T> expected(x.size(), 77), actual(x.size(), 77);
     reference(args, {{x.data(), nullptr}, expected.data(), nullptr});
     kernel(args, {{x.data(), nullptr}, actual.data(), nullptr});
-    for (size_t i = 0; i < all.size() - skip; ++i) ASSERT_EQ(actual[i], expected[i]) << x[i] << " / " << scale << " + " << zero_point;
+    for (size_t i = 0; i < all.size() - skip; ++i)
+      ASSERT_EQ(actual[i], expected[i]) << x[i] << " / " << scale << " + " << zero_point;
   }
 }
 
@@ -49,8 +51,10 @@ TEST(Quantize, EveryIsaEqualsTheReference) {
     SCOPED_TRACE(isa_name(isa));
     const QuantizeKernels& k = kernels(isa).quantize;
     for (const float scale : {1.0f, 1.0f / 255, .0173f, 37.5f, 1e-30f, 1e30f}) {
-      for (const int zero_point : {0, -128, 127, 3}) compare<int8_t>(k.f32_to_s8, reference::quantize.f32_to_s8, zero_point, scale);
-      for (const int zero_point : {0, -32768, 32767}) compare<int16_t>(k.f32_to_s16, reference::quantize.f32_to_s16, zero_point, scale);
+      for (const int zero_point : {0, -128, 127, 3})
+        compare<int8_t>(k.f32_to_s8, reference::quantize.f32_to_s8, zero_point, scale);
+      for (const int zero_point : {0, -32768, 32767})
+        compare<int16_t>(k.f32_to_s16, reference::quantize.f32_to_s16, zero_point, scale);
     }
   }
 }

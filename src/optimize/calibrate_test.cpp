@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ranges from known data and of a network whose values are known.
+#include "optimize/calibrate.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "optimize/pass_test.h"
+
+namespace slimpilot {
+namespace {
+
+/// 1000 numbers in bins of width 1 from 0 to 10: 10 in the first and in the last bin, 122.5 on average in the others.
+Histogram known_histogram() { return {{0, 10}, {10, 100, 100, 100, 290, 100, 90, 100, 100, 10}}; }
+
+TEST(PercentileRange, CutsBothEnds) {
+  const auto range = [](double percent) { return percentile_range(known_histogram(), percent); };
+  EXPECT_EQ(range(100).low, 0);
+  EXPECT_EQ(range(100).high, 10);
+  EXPECT_EQ(range(99).low, 0) << "5 numbers may go at each end, but the bin holds 10";
+  EXPECT_EQ(range(97.9).low, 1);
+  EXPECT_EQ(range(97.9).high, 9);
+  EXPECT_EQ(range(60).low, 2);
+  EXPECT_EQ(range(60).high, 8);
+}
+
+TEST(PercentileRange, OfOneBinOrOneValueIsAllOfIt) {
+  EXPECT_EQ(percentile_range({{3, 3}, {5, 0, 0, 0}}, 99).low, 3);
+  EXPECT_EQ(percentile_range({{3, 3}, {5, 0, 0, 0}}, 99).high, 3);
+}
+
+/// One number in a million, far out, is clipped: its error is less than what 100 times finer steps gain.
+TEST(LeastErrorRange, ClipsALonelyOutlier) {
+  Histogram histogram{{0, 100}, std::vector<uint64_t>(4096)};
+  for (size_t b = 0; b < 410; ++b) histogram.bins[b] = 1'000'000;
+  histogram.bins.back() = 1;
+  const ValueRange range = least_error_range(histogram);
+  EXPECT_EQ(range.low, 0);
+  EXPECT_GE(range.high, 9.9f);
+  EXPECT_LE(range.high, 13);
+}
+
+TEST(LeastErrorRange, KeepsAnEvenSpread) {
+  const ValueRange range = least_error_range({{-2, 6}, std::vector<uint64_t>(4096, 1000)});
+  EXPECT_LE(range.low, -1.96f);
+  EXPECT_GE(range.high, 5.9f);
+}
+
+/// image → dense (y = [x0 + x1, −2·x0]) → relu
+Graph known_graph() {
+  Graph graph;
+  const ValueId x = add_value(graph, "x", {1, 2});
+  graph.inputs = {x};
+  const ValueId w = add_constant(graph, "w", {2, 2}, std::vector<float>{1, 1, -2, 0}),
+                b = add_constant(graph, "b", {2}, std::vector<float>{0, 0});
+  graph.outputs = {append_node(graph, "relu", Activation{}, {append_node(graph, "dense", Dense{}, {x, w, b})})};
+  return graph;
+}
+
+TEST(Calibration, SeesEveryValueOfAKnownGraph) {
+  const Calibration calibration = calibrated(known_graph(), {{1, 2}, {-3, 1}, {2, -4}}, {.method = CalibrationMethod::minmax});
+  const auto expect_range = [&](const char* name, float low, float high) {
+    EXPECT_EQ(calibration.range(name).low, low) << name;
+    EXPECT_EQ(calibration.range(name).high, high) << name;
+    EXPECT_EQ(calibration.observed(name).low, low) << name;
+    EXPECT_EQ(calibration.observed(name).high, high) << name;
+  };
+  expect_range("x", -4, 2);
+  expect_range("dense", -4, 6);
+  expect_range("relu", 0, 6);
+  ASSERT_EQ(calibration.output_ranges().size(), 2u);
+  EXPECT_EQ(calibration.output_ranges()[0].low, 0);
+  EXPECT_EQ(calibration.output_ranges()[0].high, 3);
+  EXPECT_EQ(calibration.output_ranges()[1].low, 0);
+  EXPECT_EQ(calibration.output_ranges()[1].high, 6);
+  const ChannelMoments& moments = calibration.channel_moments("x");
+  EXPECT_FLOAT_EQ(moments.mean[0], 0);
+  EXPECT_FLOAT_EQ(moments.mean[1], -1.0f / 3);
+  EXPECT_FLOAT_EQ(moments.variance[0], 14.0f / 3);
+  EXPECT_FLOAT_EQ(moments.variance[1], 7 - 1.0f / 9);
+  EXPECT_EQ(calibration.covariance("dense"), nullptr) << "three samples are too few for two inputs";
+}
+
+TEST(Calibration, MomentsAreOfChannels) {
+  const Graph graph = TestNetwork({1, 3, 2, 2}).activation("relu", ActivationKind::relu).finish();
+  const Calibration calibration = calibrated(graph, {{1, 10, 1, 20, 1, 30, 1, 10, 1, 20, 1, 30}});
+  EXPECT_EQ(calibration.channel_moments("relu").mean, (std::vector<float>{1, 20}));
+  EXPECT_FLOAT_EQ(calibration.channel_moments("relu").variance[0], 0);
+  EXPECT_NEAR(calibration.channel_moments("relu").variance[1], 200.0 / 3, 1e-4);
+}
+
+TEST(Calibration, MethodsByName) {
+  EXPECT_EQ(calibration_method("minmax"), CalibrationMethod::minmax);
+  EXPECT_EQ(calibration_method("percentile"), CalibrationMethod::percentile);
+  EXPECT_EQ(calibration_method("mse"), CalibrationMethod::mse);
+  EXPECT_THROW(calibration_method("best"), Error);
+}
+
+TEST(Calibration, EveryMethodOfAConstantZero) {
+  for (const auto method : {CalibrationMethod::minmax, CalibrationMethod::percentile, CalibrationMethod::mse}) {
+    const Calibration calibration = calibrated(known_graph(), {{0, 0}}, {.method = method});
+    EXPECT_EQ(calibration.range("relu").low, 0);
+    EXPECT_EQ(calibration.range("relu").high, 0);
+  }
+}
+
+TEST(Calibration, RefusesNumbersThatAreNotFinite) {
+  const auto with_weights = [](float first, float second) {
+    Graph graph = known_graph();
+    const auto w = graph.value(graph.nodes[0].inputs[1]).elements<float>();
+    w[0] = first, w[1] = second;
+    return graph;
+  };
+  EXPECT_THROW(calibrated(with_weights(3e38f, 3e38f), {{10, 10}}), Error) << "infinity";
+  EXPECT_THROW(calibrated(with_weights(3e38f, -3e38f), {{10, 10}}), Error) << "infinity less a finite number";
+}
+
+}  // namespace
+}  // namespace slimpilot
