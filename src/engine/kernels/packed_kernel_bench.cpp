@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layers of PilotNet on every instruction set, one thread: conv2d in all variants, and a dense layer whose inputs are zero
+// at every other place. Items are multiply-adds.
+#include <benchmark/benchmark.h>
+
+#include <vector>
+
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/packing.h"
+#include "engine/memory.h"
+
+namespace slimpilot {
+namespace {
+
+constexpr size_t kArrays = 4096;  // more outputs than any layer here has
+
+/// Buffers large enough for any variant, inputs and weights of small numbers.
+struct Buffers {
+  std::vector<float> reals = std::vector<float>(kArrays, 0.01f);
+  std::vector<int32_t> integers = std::vector<int32_t>(kArrays, 1 << 30);
+  std::vector<int32_t> shifts = std::vector<int32_t>(kArrays, -9);
+  std::vector<int64_t> wide = std::vector<int64_t>(kArrays);
+  AlignedBytes input, output, scratch;
+  std::vector<std::byte> weights;
+
+  template <class Args>
+  void run(benchmark::State& state, const PackedKernel<Args>& kernel, Args args, int64_t multiply_adds) {
+    args.weights = weights.data();
+    args.real = {reals.data(), reals.data(), -1e30f, 1e30f};
+    args.integer = {integers.data(), wide.data(), integers.data(), shifts.data(), integers.data(), 0, 0, -128, 127, false};
+    const Io io{{input.data(), nullptr}, output.data(), scratch.data()};
+    for (auto _ : state) kernel.run(args, io);
+    state.SetItemsProcessed(state.iterations() * multiply_adds);
+  }
+};
+
+template <class Kernels>
+const auto& variant_of(const Kernels& k, const std::string& variant) {
+  return variant == "f32" ? k.f32 : variant == "f16" ? k.f16 : variant == "s8" ? k.s8 : variant == "s16" ? k.s16 : k.hybrid;
+}
+
+size_t weight_size(const std::string& variant) { return variant == "f32" ? 4 : variant == "f16" ? 2 : 1; }
+
+/// PilotNet's second convolution: 31×98×24 to 14×47×36, 5×5, stride 2.
+void bench_conv2d(benchmark::State& state, Isa isa, const std::string& variant) {
+  const Conv2dArgs args{.in_h = 31,
+                        .in_w = 98,
+                        .in_c = 24,
+                        .out_h = 14,
+                        .out_w = 47,
+                        .out_c = 36,
+                        .kernel_h = 5,
+                        .kernel_w = 5,
+                        .stride_h = 2,
+                        .stride_w = 2};
+  const auto& kernel = variant_of(kernels(isa).conv2d, variant);
+  Buffers b;
+  b.input = aligned_bytes(31 * 98 * 24 * 4 + 64), b.output = aligned_bytes(14 * 47 * 36 * 4 + 64),
+  b.scratch = aligned_bytes(conv2d_scratch_bytes(args));
+  const std::vector<std::byte> plain(36 * 25 * 24 * weight_size(variant), std::byte{1});
+  b.weights = pack_weights(plain, {36, 5, 5 * 24}, weight_size(variant), kernel.layout);
+  b.run(state, kernel, args, int64_t{14} * 47 * 36 * 25 * 24);
+}
+
+/// A dense layer of 14400 to 1164, as pilotnet_same has.
+void bench_dense(benchmark::State& state, Isa isa, const std::string& variant) {
+  const DenseArgs args{.rows = 1, .inputs = 14400, .outputs = 1164};
+  const auto& kernel = variant_of(kernels(isa).dense_streaming, variant);
+  Buffers b;
+  b.input = aligned_bytes(14400 * 4 + 64), b.output = aligned_bytes(1164 * 4 + 64),
+  b.scratch = aligned_bytes(dense_scratch_bytes(args));
+  const size_t element = variant == "s8" ? 1 : variant == "s16" ? 2 : 4;
+  for (size_t i = 0; i < 14400; i += 2) reinterpret_cast<std::byte*>(b.input.data())[i * element] = std::byte{1};
+  const std::vector<std::byte> plain(size_t{14400} * 1164 * weight_size(variant), std::byte{1});
+  b.weights = pack_weights(plain, {1164, 1, 14400}, weight_size(variant), kernel.layout);
+  b.run(state, kernel, args, int64_t{14400} * 1164);
+}
+
+const int kRegistered = [] {
+  for (const Isa isa : supported_isas())
+    for (const std::string variant : {"f32", "f16", "s8", "s16", "hybrid"}) {
+      const std::string suffix = "_" + variant + "/" + std::string(isa_name(isa));
+      benchmark::RegisterBenchmark(("conv2d" + suffix).c_str(), bench_conv2d, isa, variant);
+      benchmark::RegisterBenchmark(("dense" + suffix).c_str(), bench_dense, isa, variant);
+    }
+  return 0;
+}();
+
+}  // namespace
+}  // namespace slimpilot
