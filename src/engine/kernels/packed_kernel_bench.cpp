@@ -69,8 +69,13 @@ void bench_dense(benchmark::State& state, Isa isa, const std::string& variant) {
   Buffers b;
   b.input = aligned_bytes(14400 * 4 + 64), b.output = aligned_bytes(1164 * 4 + 64),
   b.scratch = aligned_bytes(dense_scratch_bytes(args));
-  const size_t element = variant == "s8" ? 1 : variant == "s16" ? 2 : 4;
-  for (size_t i = 0; i < 14400; i += 2) reinterpret_cast<std::byte*>(b.input.data())[i * element] = std::byte{1};
+  const bool real = variant != "s8" && variant != "s16";
+  for (size_t i = 0; i < 14400; i += 2) {
+    if (real)
+      reinterpret_cast<float*>(b.input.data())[i] = 1;
+    else
+      reinterpret_cast<int8_t*>(b.input.data())[i * (variant == "s8" ? 1 : 2)] = 1;
+  }
   const std::vector<std::byte> plain(size_t{14400} * 1164 * weight_size(variant), std::byte{1});
   b.weights = pack_weights(plain, {1164, 1, 14400}, weight_size(variant), kernel.layout);
   b.run(state, kernel, args, int64_t{14400} * 1164);

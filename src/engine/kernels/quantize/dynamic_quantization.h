@@ -12,10 +12,10 @@ struct DynamicScale {
   float scale, inverse;
 };
 
-/// The scale that maps the greatest magnitude in [low, high] to 32767; 1 for all-zero inputs.
+/// The scale that maps the greatest magnitude in [low, high] to 32767; 1 where nothing exceeds 1e-30.
 [[maybe_unused]] static inline DynamicScale dynamic_scale(float low, float high) {
   const float magnitude = -low > high ? -low : high;
-  if (!(magnitude > 0)) return {1, 1};
+  if (!(magnitude > 1e-30f)) return {1, 1};  // below, the inverse would overflow
   return {magnitude / 32767, 32767 / magnitude};
 }
 
