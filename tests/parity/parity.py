@@ -157,8 +157,8 @@ def sqnr_db(signal, other):
 
 
 def check_dynamic_range(results, runner, name, model, inputs, kernel_sets):
-    """LiteRT quantizes activations to 8 bits on the fly, slimpilot to 16. Where LiteRT's own noise keeps the two further apart
-    than the limit, slimpilot must be clearly the nearer one to float32."""
+    """LiteRT quantizes activations to 8 bits on the fly, slimpilot to 16; how far each is from float32 says whose noise it is."""
+
     def reals(data):
         return data.view(np.float32).astype(np.float64)
 
@@ -167,7 +167,7 @@ def check_dynamic_range(results, runner, name, model, inputs, kernel_sets):
     for kernels in kernel_sets:
         theirs = reals(litert_bytes(litert_run.open_model(model, kernels), inputs))
         apart, us, them = sqnr_db(theirs, ours), sqnr_db(exact, ours), sqnr_db(exact, theirs)
-        results.add(name, f"SQNR against LiteRT {kernels}", apart >= LEAST_SQNR_DB or us >= them + 3,
+        results.add(name, f"SQNR against LiteRT {kernels}", apart >= LEAST_SQNR_DB,
                     f"{apart:.1f} dB (to float32: slimpilot {us:.1f}, LiteRT {them:.1f})")
 
 
