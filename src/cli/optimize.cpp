@@ -95,9 +95,17 @@ Calibration calibrate(const Options& options, const Graph& graph, const Dataset&
 }
 
 /// The command that makes this row alone.
-std::string row_command(const Options& options, std::string_view technique, const std::string& whole) {
-  if (options.techniques.size() == 1 && options.techniques[0] == technique) return whole;
-  return whole + " --techniques " + std::string(technique);
+std::string row_command(int argc, char** argv, std::string technique) {
+  std::string option = "--techniques";
+  std::vector<char*> words;
+  for (int i = 0; i < argc; ++i) {
+    if (argv[i] == option)
+      ++i;  // and its value
+    else if (!std::string_view(argv[i]).starts_with(option + "="))
+      words.push_back(argv[i]);
+  }
+  words.insert(words.end(), {option.data(), technique.data()});
+  return command_text(static_cast<int>(words.size()), words.data());
 }
 
 ModelResult run_technique(const Pass& pass, const Graph& graph, const PassContext& context, const Evaluator& evaluator,
@@ -149,7 +157,7 @@ void run_optimize(int argc, char** argv) {
   for (const Pass* pass : passes) {
     check_cancelled();
     run.models.push_back(run_technique(*pass, graph, context, evaluator, options));
-    run.models.back().command = row_command(options, pass->name, run.command);
+    run.models.back().command = row_command(argc, argv, std::string(pass->name));
     write_results(run, std::filesystem::path(options.out) / "results.json");
   }
   fmt::print("{}", results_table(run));
