@@ -157,7 +157,7 @@ def sqnr_db(signal, other):
 
 
 def check_dynamic_range(results, runner, name, model, inputs, kernel_sets):
-    """LiteRT quantizes activations to 8 bits on the fly, slimpilot to 16; how far each is from float32 says whose noise it is."""
+    """Both quantize activations to 8 bits on the fly; how far each is from float32 says whose noise it is."""
 
     def reals(data):
         return data.view(np.float32).astype(np.float64)

@@ -51,10 +51,10 @@ struct ReadS16 {
   int32_t start(int plane, const IntegerResult& r, int o) const { return plane == 0 ? -V::kInputOffset * r.weight_sum[o] : 0; }
 };
 
-/// Real activations, quantized on the fly to 16 bits; planes as in ReadS16.
+/// Real activations, quantized on the fly to 8 bits; one plane.
 template <class V>
 struct ReadHybrid {
-  static constexpr int kPlanes = 2;
+  static constexpr int kPlanes = 1;
   const float* input;
   DynamicScale scale;
 
@@ -63,11 +63,11 @@ struct ReadHybrid {
     V::range(x, count, low, high);
     scale = dynamic_scale(low, high);
   }
-  typename V::In padding(int plane) const { return ReadS16<V>{nullptr}.padding(plane); }
-  void operator()(int plane, ptrdiff_t first, int count, typename V::In* target) const {
-    V::quantize(input + first, count, scale.inverse, plane, target);
+  typename V::In padding(int) const { return static_cast<typename V::In>(V::kSubtractZero ? 0 : scale.zero); }
+  void operator()(int, ptrdiff_t first, int count, typename V::In* target) const {
+    V::quantize(input + first, count, scale, target);
   }
-  int32_t start(int plane, const IntegerResult& r, int o) const { return ReadS16<V>{nullptr}.start(plane, r, o); }
+  int32_t start(int, const IntegerResult& r, int o) const { return V::kSubtractZero ? 0 : -scale.zero * r.weight_sum[o]; }
 };
 
 /// The scratch of a step: converted inputs first, then the start values.

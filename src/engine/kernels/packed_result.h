@@ -53,8 +53,7 @@ struct StoreS8 {
   }
 };
 
-/// f32 results of sums over inputs that were quantized on the fly: the first half of the P sums are of the inputs' upper bytes,
-/// the second half of the lower bytes.
+/// f32 results of integer sums over inputs that were quantized on the fly.
 template <class V>
 struct StoreHybrid {
   float* output;
@@ -64,11 +63,10 @@ struct StoreHybrid {
 
   template <int P, int N>
   void operator()(const typename V::Vector (&sum)[P][N], int pixel, int first) const {
-    for (int p = 0; p < P / 2; ++p)
+    for (int p = 0; p < P; ++p)
       for (int n = 0; n < N; ++n) {
         const int o = first + n * V::kLanes;
-        V::store_hybrid(output + static_cast<ptrdiff_t>(pixel + p) * outputs + o, sum[p][n], sum[P / 2 + p][n], input_scale,
-                        real, o, outputs - o);
+        V::store_hybrid(output + static_cast<ptrdiff_t>(pixel + p) * outputs + o, sum[p][n], input_scale, real, o, outputs - o);
       }
   }
 };

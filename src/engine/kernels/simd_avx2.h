@@ -139,24 +139,27 @@ struct IntegerAvx2 {
     for (; i < count; ++i) low = x[i] < low ? x[i] : low, high = x[i] > high ? x[i] : high;
   }
 
-  /// One byte plane (0: upper, 1: lower) of round(x·inverse), halves to even.
-  static void quantize(const float* x, ptrdiff_t count, float inverse, int plane, In* target) {
+  /// dynamic_quantized less its zero point.
+  static void quantize(const float* x, ptrdiff_t count, const DynamicScale& q, In* target) {
+    const __m256 sign = _mm256_set1_ps(-0.0f), half = _mm256_set1_ps(0.5f), zero = _mm256_set1_ps(static_cast<float>(q.zero));
     for (ptrdiff_t i = 0; i < count; i += 8) {
       const int lanes = count - i < 8 ? static_cast<int>(count - i) : 8;
       const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
       const __m256 v = _mm256_maskload_ps(x + i, _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), index));
-      const __m256i whole = _mm256_cvtps_epi32(_mm256_mul_ps(v, _mm256_set1_ps(inverse)));
+      const __m256 scaled = _mm256_mul_ps(v, _mm256_set1_ps(q.inverse));
+      const __m256 away = _mm256_add_ps(scaled, _mm256_or_ps(_mm256_and_ps(scaled, sign), half));
+      const __m256 whole = _mm256_add_ps(_mm256_round_ps(away, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC), zero);
+      const __m256 limited = _mm256_min_ps(_mm256_max_ps(whole, _mm256_setzero_ps()), _mm256_set1_ps(255));
       int32_t wide[8];
-      store_sum(wide, plane == 0 ? _mm256_srai_epi32(whole, 8) : _mm256_and_si256(whole, _mm256_set1_epi32(255)));
+      store_sum(wide, _mm256_cvttps_epi32(_mm256_sub_ps(limited, zero)));
       for (int l = 0; l < lanes; ++l) target[i + l] = static_cast<In>(wide[l]);
     }
   }
 
-  /// The order of operations is hybrid_result's.
-  static void store_hybrid(float* y, Vector upper, Vector lower, float input_scale, const RealResult& r, int first, int lanes) {
+  static void store_hybrid(float* y, Vector sum, float input_scale, const RealResult& r, int first, int lanes) {
     const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(input_scale), _mm256_loadu_ps(r.weight_scale + first));
-    const __m256 sum = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(upper), _mm256_set1_ps(256)), _mm256_cvtepi32_ps(lower));
-    RealAvx2::store(y, _mm256_add_ps(_mm256_mul_ps(sum, scale), _mm256_loadu_ps(r.bias + first)), r.low, r.high, lanes);
+    const __m256 real = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), scale);
+    RealAvx2::store(y, _mm256_add_ps(real, _mm256_loadu_ps(r.bias + first)), r.low, r.high, lanes);
   }
 };
 

@@ -101,22 +101,24 @@ struct IntegerAvx512Vnni {
     high = _mm512_reduce_max_ps(highs);
   }
 
-  /// One byte plane (0: upper, plus 128; 1: lower) of round(x·inverse), halves to even.
-  static void quantize(const float* x, ptrdiff_t count, float inverse, int plane, In* target) {
-    const __m512i offset = _mm512_set1_epi32(128);
+  /// dynamic_quantized.
+  static void quantize(const float* x, ptrdiff_t count, const DynamicScale& q, In* target) {
+    const __m512i sign = _mm512_set1_epi32(INT32_MIN), half = _mm512_castps_si512(_mm512_set1_ps(0.5f));
+    const __m512 zero = _mm512_set1_ps(static_cast<float>(q.zero));
     for (ptrdiff_t i = 0; i < count; i += 16) {
       const __mmask16 lanes = mask(count - i < 16 ? static_cast<int>(count - i) : 16);
-      const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(inverse)));
-      const __m512i bytes = plane == 0 ? _mm512_add_epi32(_mm512_srai_epi32(whole, 8), offset) : whole;
-      _mm512_mask_cvtepi32_storeu_epi8(target + i, lanes, bytes);
+      const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(q.inverse));
+      const __m512i signed_half = _mm512_or_epi32(_mm512_and_epi32(_mm512_castps_si512(scaled), sign), half);
+      const __m512 away = _mm512_add_ps(scaled, _mm512_castsi512_ps(signed_half));
+      const __m512 whole = _mm512_add_ps(_mm512_roundscale_ps(away, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC), zero);
+      const __m512 limited = _mm512_min_ps(_mm512_max_ps(whole, _mm512_setzero_ps()), _mm512_set1_ps(255));
+      _mm512_mask_cvtepi32_storeu_epi8(target + i, lanes, _mm512_cvttps_epi32(limited));
     }
   }
 
-  /// The order of operations is hybrid_result's.
-  static void store_hybrid(float* y, Vector upper, Vector lower, float input_scale, const RealResult& r, int first, int lanes) {
+  static void store_hybrid(float* y, Vector sum, float input_scale, const RealResult& r, int first, int lanes) {
     const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(input_scale), _mm512_loadu_ps(r.weight_scale + first));
-    const __m512 sum = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(upper), _mm512_set1_ps(256)), _mm512_cvtepi32_ps(lower));
-    const __m512 real = _mm512_add_ps(_mm512_mul_ps(sum, scale), _mm512_loadu_ps(r.bias + first));
+    const __m512 real = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale), _mm512_loadu_ps(r.bias + first));
     _mm512_mask_storeu_ps(y, mask(lanes), _mm512_min_ps(_mm512_max_ps(real, _mm512_set1_ps(r.low)), _mm512_set1_ps(r.high)));
   }
 };

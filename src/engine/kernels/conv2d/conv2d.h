@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // 2-D convolution, NHWC, batch 1. Variants by (activations, weights): f32 (f32, f32), f16 (f32, f16), s8 (s8, s8),
-// s16 (s16, s8), hybrid (f32 quantized on the fly to 16 bits, s8). Integer variants are exact; the real ones state their
+// s16 (s16, s8), hybrid (f32 quantized on the fly to 8 bits, s8). Integer variants are exact; the real ones state their
 // error in conv2d_test.cpp.
 #pragma once
 

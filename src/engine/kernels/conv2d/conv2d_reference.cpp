@@ -83,14 +83,11 @@ void conv2d_hybrid(const Conv2dArgs& a, const Io& io) noexcept {
   const auto [low, high] = std::minmax_element(x.begin(), x.end());
   const DynamicScale q = dynamic_scale(*low, *high);
   auto* quantized = static_cast<int16_t*>(io.scratch);
-  for (size_t i = 0; i < x.size(); ++i) quantized[i] = static_cast<int16_t>(std::nearbyint(x[i] * q.inverse));
+  for (size_t i = 0; i < x.size(); ++i) quantized[i] = static_cast<int16_t>(dynamic_quantized(x[i], q) - q.zero);
   for_each_output(a, [&](int index, int o, int oy, int ox) {
-    int32_t upper = 0, lower = 0;
-    for_each_tap(a, oy, ox, o, [&](int i, int k) {
-      upper += (quantized[i] >> 8) * w[k];
-      lower += (quantized[i] & 255) * w[k];
-    });
-    const float real = hybrid_result(upper, lower, q.scale * a.real.weight_scale[o], a.real.bias[o]);
+    int32_t sum = 0;
+    for_each_tap(a, oy, ox, o, [&](int i, int k) { sum += quantized[i] * w[k]; });
+    const float real = static_cast<float>(sum) * (q.scale * a.real.weight_scale[o]) + a.real.bias[o];
     y[index] = std::clamp(real, a.real.low, a.real.high);
   });
 }

@@ -1,27 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quantization on the fly for hybrid kernels (real activations, int8 weights): 16 bits with one symmetric scale for a whole
-// tensor, multiplied as two planes of bytes. With 8 bits the activations' error would exceed the weights'.
-// Static functions: see kernel_args.h.
+// Quantization on the fly for hybrid kernels (real activations, int8 weights): 8 bits with one scale and zero point for a whole
+// tensor, as TensorFlow Lite does for `asymmetric_quantize_inputs`. Static functions: see kernel_args.h.
 #pragma once
 
 #include <cstdint>
 
 namespace slimpilot {
 
+/// real = scale·(quantized − zero), quantized and zero in 0…255.
 struct DynamicScale {
   float scale, inverse;
+  int32_t zero;
 };
 
-/// The scale that maps the greatest magnitude in [low, high] to 32767; 1 where nothing exceeds 1e-30.
+/// The scale that spreads [low, high], widened to hold 0, over 0…255; 1 where the range is not above 1e-30.
 [[maybe_unused]] static inline DynamicScale dynamic_scale(float low, float high) {
-  const float magnitude = -low > high ? -low : high;
-  if (!(magnitude > 1e-30f)) return {1, 1};  // below, the inverse would overflow
-  return {magnitude / 32767, 32767 / magnitude};
+  const double least = low < 0 ? low : 0, range = (high > 0 ? high : 0) - least;
+  if (!(range > 1e-30)) return {1, 1, 0};          // below, the inverse would overflow
+  const double zero = -least * 255 / range - 128;  // as int8, where TensorFlow Lite rounds halves away from zero
+  return {static_cast<float>(range / 255), static_cast<float>(255 / range),
+          128 + static_cast<int32_t>(zero + (zero < 0 ? -0.5 : 0.5))};
 }
 
-/// The real number that the sums over upper (·256) and lower bytes stand for, in a fixed order of operations.
-[[maybe_unused]] static inline float hybrid_result(int32_t upper, int32_t lower, float scale, float bias) {
-  return (static_cast<float>(upper) * 256 + static_cast<float>(lower)) * scale + bias;
+/// Rounds halves away from zero; NaN becomes 0.
+[[maybe_unused]] static inline int32_t dynamic_quantized(float x, const DynamicScale& q) {
+  const float scaled = x * q.inverse;
+  const float rounded = __builtin_truncf(scaled + (scaled < 0 ? -0.5f : 0.5f)) + static_cast<float>(q.zero);
+  return static_cast<int32_t>(rounded > 0 ? (rounded < 255 ? rounded : 255) : 0);
 }
 
 }  // namespace slimpilot
