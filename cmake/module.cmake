@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# module(NAME DEPENDS other modules LIBRARIES third-party targets): the folder src/NAME as one static library, its
+# module(NAME DEPENDS other modules LIBRARIES third-party targets EXCLUDE regex of files): the folder src/NAME as one static library, its
 # *_test.cpp as one test program, its *_bench.cpp as one benchmark, each *_fuzz.cpp as one fuzz target.
 
 # Instruction-set flags follow from the file name alone; nothing else in the build knows about them.
@@ -26,8 +26,11 @@ function(select_isa_sources output)
 endfunction()
 
 function(module name)
-  cmake_parse_arguments(MODULE "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(MODULE "" "EXCLUDE" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  if(MODULE_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${MODULE_EXCLUDE}")
+  endif()
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   set(benches ${sources})

@@ -2,7 +2,10 @@
 // A small random generator whose sequence is the same on every machine and standard library, so that seeds repeat runs.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <initializer_list>
+#include <numbers>
 #include <span>
 #include <utility>
 
@@ -29,6 +32,12 @@ class Random {
   /// Uniform in {0, …, count − 1}; count > 0.
   uint64_t below(uint64_t count) { return static_cast<uint64_t>(uniform() * static_cast<double>(count)); }
 
+  /// Normally distributed, mean 0, deviation 1 (Box and Muller 1958). Uses the C library's log and cos.
+  double normal() {
+    const double radius = std::sqrt(-2 * std::log(1 - uniform()));
+    return radius * std::cos(2 * std::numbers::pi * uniform());
+  }
+
   /// Fisher-Yates.
   template <class T>
   void shuffle(std::span<T> items) {
@@ -38,5 +47,12 @@ class Random {
  private:
   uint64_t state_;
 };
+
+/// A seed for one of many independent streams, such as {seed, epoch, frame}.
+inline uint64_t stream_seed(std::initializer_list<uint64_t> path) {
+  uint64_t seed = 0;
+  for (const uint64_t step : path) seed = Random(seed ^ step).next();
+  return seed;
+}
 
 }  // namespace slimpilot

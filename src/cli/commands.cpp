@@ -18,6 +18,7 @@ constexpr Command kCommands[] = {
     {"optimize", "apply techniques to a model, measure each, write the models and a table", run_optimize},
     {"evaluate", "MSE, MAE, size and latency of models as they are", run_evaluate},
     {"compare", "two models frame by frame and layer by layer", run_compare},
+    {"train", "train a network, or a model further, on recordings", run_train},
     {"predict", "what a model says of pictures, in the outputs' units", run_predict},
     {"bench", "latency of a model, step by step", run_bench},
     {"convert", "read a model and write it in another format", run_convert},

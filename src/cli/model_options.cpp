@@ -81,13 +81,6 @@ ReadOptions read_options(const ModelOptions& options) {
   return read;
 }
 
-/// How many numbers the network yields.
-int64_t result_count(const Graph& graph) {
-  int64_t count = 0;
-  for (const ValueId id : graph.outputs) count += element_count(graph.value(id).shape);
-  return count;
-}
-
 Graph random_network(const std::string& description) {
   const size_t colon = description.find(':');
   uint64_t seed = 1;
@@ -111,16 +104,26 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.option("--outputs", outputs, "COLUMN[:MIN:MAX],... label columns and the ranges scaled to 0...1");
 }
 
-Graph load_model(const std::string& path, const ModelOptions& options) {
-  constexpr std::string_view kRandom = "random:";
-  Graph graph =
-      path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(options));
+void set_preprocessing(Graph& graph, const ModelOptions& options) {
   Preprocessing& p = graph.preprocessing;
   if (!options.color.empty()) set_color(options.color, p);
   if (!options.normalize.empty()) set_normalization(options.normalize, p);
   if (!options.resize.empty()) set_size(options.resize, graph, p);
   if (!options.crop.empty()) set_rows(options.crop, p);
+}
+
+Graph load_model(const std::string& path, const ModelOptions& options) {
+  constexpr std::string_view kRandom = "random:";
+  Graph graph =
+      path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(options));
+  set_preprocessing(graph, options);
   return graph;
+}
+
+int64_t result_count(const Graph& graph) {
+  int64_t count = 0;
+  for (const ValueId id : graph.outputs) count += element_count(graph.value(id).shape);
+  return count;
 }
 
 void set_meaning(Graph& graph, const std::vector<LabelColumn>& columns) {
@@ -142,19 +145,27 @@ void DataOptions::declare(Arguments& arguments) {
   arguments.option("--skip-bad-frames", skip_bad_frames, "leave bad rows out instead of stopping");
 }
 
-Dataset load_dataset(const DataOptions& data, const ModelOptions& options, Graph& graph, std::vector<FrameId>& selected) {
-  if (data.recordings.empty()) throw UsageError("name a recording with --data FOLDER");
-  Dataset dataset;
-  for (const std::string& folder : data.recordings)
-    dataset.recordings.push_back(read_recording(folder, {.skip_bad_frames = data.skip_bad_frames}));
-  for (const Recording& r : dataset.recordings)
+std::vector<Recording> load_recordings(const std::vector<std::string>& folders, bool skip_bad_frames) {
+  if (folders.empty()) throw UsageError("name a recording with --data FOLDER");
+  std::vector<Recording> recordings;
+  for (const std::string& folder : folders) recordings.push_back(read_recording(folder, {.skip_bad_frames = skip_bad_frames}));
+  for (const Recording& r : recordings)
     for (const std::string& problem : r.problems) fmt::print(stderr, "{}: skipped {}\n", r.folder.string(), problem);
-  if (!options.outputs.empty())
-    dataset.columns = parse_label_columns(options.outputs);
-  else if (!graph.meaning.empty())
-    for (const OutputMeaning& m : graph.meaning) dataset.columns.push_back({m.name, m.min, m.max});
-  else
-    dataset.columns = default_columns(dataset.recordings[0], static_cast<int>(result_count(graph)));
+  return recordings;
+}
+
+std::vector<LabelColumn> label_columns(const ModelOptions& options, const Graph& graph, const Recording& recording) {
+  if (!options.outputs.empty()) return parse_label_columns(options.outputs);
+  if (graph.meaning.empty()) return default_columns(recording, static_cast<int>(result_count(graph)));
+  std::vector<LabelColumn> columns;
+  for (const OutputMeaning& m : graph.meaning) columns.push_back({m.name, m.min, m.max});
+  return columns;
+}
+
+Dataset load_dataset(const DataOptions& data, const ModelOptions& options, Graph& graph, std::vector<FrameId>& selected) {
+  Dataset dataset;
+  dataset.recordings = load_recordings(data.recordings, data.skip_bad_frames);
+  dataset.columns = label_columns(options, graph, dataset.recordings[0]);
   set_meaning(graph, dataset.columns);
   dataset.frames = all_frames(dataset.recordings);
   const FrameSelection wanted = data.frames.empty() ? FrameSelection{} : parse_frame_selection(data.frames);

@@ -22,6 +22,9 @@ struct ModelOptions {
 /// Reads a model file, or makes a network with random weights for "random:NAME[:SEED]", and completes its preprocessing.
 Graph load_model(const std::string& path, const ModelOptions& options);
 
+/// Changes the graph's preprocessing to what the options say.
+void set_preprocessing(Graph& graph, const ModelOptions& options);
+
 /// Names and scales the graph's outputs; a unit that the graph already gives an output of that name stays. Throws Error when
 /// the number of columns is not that of the network's results.
 void set_meaning(Graph& graph, const std::vector<LabelColumn>& columns);
@@ -32,6 +35,15 @@ struct DataOptions {
   bool skip_bad_frames = false;
   void declare(Arguments& arguments);
 };
+
+/// Reads recordings and says on standard error which rows were left out. Throws UsageError when no folder is named.
+std::vector<Recording> load_recordings(const std::vector<std::string>& folders, bool skip_bad_frames);
+
+/// How many numbers the network yields.
+int64_t result_count(const Graph& graph);
+
+/// The label columns that --outputs, the graph, or else the recording's format names.
+std::vector<LabelColumn> label_columns(const ModelOptions& options, const Graph& graph, const Recording& recording);
 
 /// All frames of the recordings with the label columns that the graph's outputs (or --outputs) name; completes graph.meaning.
 /// `selected` gets those that --frames chooses (all without it).

@@ -7,13 +7,6 @@
 
 namespace slimpilot {
 
-std::vector<FrameId> all_frames(const std::vector<Recording>& recordings) {
-  std::vector<FrameId> frames;
-  for (size_t r = 0; r < recordings.size(); ++r)
-    for (size_t f = 0; f < recordings[r].frames.size(); ++f) frames.push_back({r, f});
-  return frames;
-}
-
 FrameReader::FrameReader(const Dataset& dataset, const Preprocessing& preprocessing, const TensorView& input, Isa isa)
     : dataset_(&dataset) {
   for (const Recording& r : dataset.recordings)

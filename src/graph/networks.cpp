@@ -3,6 +3,8 @@
 #include "graph/networks.h"
 
 #include <cmath>
+#include <numeric>
+#include <span>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -14,12 +16,13 @@ namespace {
 /// Adds layer after layer to a graph.
 class Builder {
  public:
-  Builder(std::string_view name, Shape input, uint64_t seed) : random_(seed) {
+  Builder(std::string_view name, Shape input, uint64_t seed, const NetworkOptions& options)
+      : initialization_(options.initialization), random_(seed) {
     graph_.name = name;
     last_ = add_value(graph_, "image", std::move(input));
     graph_.inputs = {last_};
     graph_.preprocessing = {.crop_top = 240, .crop_bottom = 480, .resize = true};
-    graph_.meaning = {{"v", "m/s", 6.5f, 24}, {"w", "rad/s", -7.1f, 7.1f}};
+    graph_.meaning = options.outputs;
   }
 
   void batch_norm() {
@@ -50,7 +53,10 @@ class Builder {
     const std::string name = "conv_lstm" + std::to_string(++lstms_);
     const int c = shape()[4];
     const ValueId w = random_weights(name + "/kernel", {4 * filters, kernel, kernel, c}, kLstmGain);
-    const ValueId r = random_weights(name + "/recurrent_kernel", {4 * filters, kernel, kernel, filters}, kLstmGain);
+    const Shape recurrent{4 * filters, kernel, kernel, filters};
+    const ValueId r = initialization_ == Initialization::keras
+                          ? orthogonal_weights(name + "/recurrent_kernel", recurrent)
+                          : random_weights(name + "/recurrent_kernel", recurrent, kLstmGain);
     const ValueId b = zeros(name + "/bias", 4 * filters);
     for (int f = filters; f < 2 * filters; ++f) graph_.value(b).elements<float>()[static_cast<size_t>(f)] = 1;
     last_ = append_node(graph_, name, ConvLstm2D{.return_sequences = sequences}, {last_, w, r, b});
@@ -75,15 +81,37 @@ class Builder {
   ValueId zeros(std::string name, int count) {
     return add_constant(graph_, std::move(name), {count}, std::vector<float>(static_cast<size_t>(count)));
   }
-  /// Uniform with variance gain / inputs per output.
+  /// Uniform with variance gain / inputs per output, or Glorot's 2 / (inputs + outputs) over the window.
   ValueId random_weights(std::string name, Shape shape, double gain) {
     std::vector<float> weights(static_cast<size_t>(element_count(shape)));
-    const double inputs = static_cast<double>(element_count(shape)) / shape[0], limit = std::sqrt(3 * gain / inputs);
+    const double count = static_cast<double>(weights.size()), inputs = count / shape[0], outputs = count / shape.back();
+    const double variance = initialization_ == Initialization::keras ? 2 / (inputs + outputs) : gain / inputs;
+    const double limit = std::sqrt(3 * variance);
     for (float& w : weights) w = static_cast<float>(random_.uniform(-limit, limit));
     return add_constant(graph_, std::move(name), std::move(shape), weights);
   }
+  /// Rows [shape[0]] of length one at right angles: Gram-Schmidt on normally distributed numbers. Needs rows at least as long
+  /// as there are rows.
+  ValueId orthogonal_weights(std::string name, Shape shape) {
+    const auto rows = static_cast<size_t>(shape[0]), columns = static_cast<size_t>(element_count(shape)) / rows;
+    check(rows <= columns);
+    std::vector<double> q(rows * columns);
+    for (size_t row = 0; row < rows; ++row) {
+      const std::span current(q.data() + row * columns, columns);
+      for (double& x : current) x = random_.normal();
+      for (size_t other = 0; other < row; ++other) {
+        const double* direction = q.data() + other * columns;
+        const double part = std::inner_product(current.begin(), current.end(), direction, 0.0);
+        for (size_t i = 0; i < columns; ++i) current[i] -= part * direction[i];
+      }
+      const double length = std::sqrt(std::inner_product(current.begin(), current.end(), current.begin(), 0.0));
+      for (double& x : current) x /= length;
+    }
+    return add_constant(graph_, std::move(name), std::move(shape), std::vector<float>(q.begin(), q.end()));
+  }
 
   static constexpr double kReluGain = 2, kLstmGain = 16;
+  Initialization initialization_;
   Graph graph_;
   Random random_;
   ValueId last_;
@@ -104,8 +132,8 @@ void normalize_imagenet(Preprocessing& p) {
   }
 }
 
-Graph pilotnet(std::string_view name, Padding padding, uint64_t seed) {
-  Builder b(name, {1, 66, 200, 3}, seed);
+Graph pilotnet(std::string_view name, Padding padding, uint64_t seed, const NetworkOptions& options) {
+  Builder b(name, {1, 66, 200, 3}, seed, options);
   if (padding == Padding::same)
     normalize_imagenet(b.preprocessing());
   else
@@ -118,12 +146,12 @@ Graph pilotnet(std::string_view name, Padding padding, uint64_t seed) {
   b.conv(64, 3, 1, padding);
   b.flatten();
   for (const int units : {1164, 100, 50, 10}) b.dense(units);
-  b.dense(2, ActivationKind::none);
+  b.dense(static_cast<int>(options.outputs.size()), ActivationKind::none);
   return b.finish();
 }
 
-Graph deepest_lstm_tiny_pilotnet(std::string_view name, uint64_t seed) {
-  Builder b(name, {1, 50, 100, 3}, seed);
+Graph deepest_lstm_tiny_pilotnet(std::string_view name, uint64_t seed, const NetworkOptions& options) {
+  Builder b(name, {1, 50, 100, 3}, seed, options);
   normalize_imagenet(b.preprocessing());
   for (int i = 0; i < 3; ++i) b.conv(8, 3, 2, Padding::valid);
   const Shape image = b.shape();
@@ -131,7 +159,7 @@ Graph deepest_lstm_tiny_pilotnet(std::string_view name, uint64_t seed) {
   for (const bool sequences : {true, true, false}) b.conv_lstm(8, 5, sequences);
   b.flatten();
   for (const int units : {50, 10}) b.dense(units);
-  b.dense(2, ActivationKind::none);
+  b.dense(static_cast<int>(options.outputs.size()), ActivationKind::none);
   return b.finish();
 }
 
@@ -139,10 +167,10 @@ Graph deepest_lstm_tiny_pilotnet(std::string_view name, uint64_t seed) {
 
 std::vector<std::string_view> network_names() { return {"pilotnet", "pilotnet_same", "deepest_lstm_tiny_pilotnet"}; }
 
-Graph make_network(std::string_view name, uint64_t seed) {
-  if (name == "pilotnet") return pilotnet(name, Padding::valid, seed);
-  if (name == "pilotnet_same") return pilotnet(name, Padding::same, seed);
-  if (name == "deepest_lstm_tiny_pilotnet") return deepest_lstm_tiny_pilotnet(name, seed);
+Graph make_network(std::string_view name, uint64_t seed, const NetworkOptions& options) {
+  if (name == "pilotnet") return pilotnet(name, Padding::valid, seed, options);
+  if (name == "pilotnet_same") return pilotnet(name, Padding::same, seed, options);
+  if (name == "deepest_lstm_tiny_pilotnet") return deepest_lstm_tiny_pilotnet(name, seed, options);
   throw Error("there is no network '" + std::string(name) +
               "'; the networks are pilotnet, pilotnet_same and deepest_lstm_tiny_pilotnet");
 }

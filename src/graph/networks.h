@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The networks of the reference study by name, with random weights that keep signals at about the same size from layer to layer
-// (He et al. 2015), as training does. Biases are zero (forget gates one), BatchNorm is neutral.
+// The networks of the reference study by name, with random weights. Biases are zero (forget gates one), BatchNorm is neutral.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +11,20 @@
 namespace slimpilot {
 
 /// `pilotnet` (66×200, valid padding, 1.60 M parameters), `pilotnet_same` (same padding, 17.0 M) and
-/// `deepest_lstm_tiny_pilotnet` (50×100, 62 k): speed v and angular speed w, scaled to 0…1.
+/// `deepest_lstm_tiny_pilotnet` (50×100, 62 k): speed v and angular speed w, scaled to 0…1, unless
+/// NetworkOptions name other outputs.
 std::vector<std::string_view> network_names();
 
+/// How weights are drawn. `trained_size`: signals stay at about the same size from layer to layer (He et al. 2015), as in a
+/// trained network. `keras`: what Keras starts training from (Glorot uniform; recurrent kernels orthogonal).
+enum class Initialization { trained_size, keras };
+
+struct NetworkOptions {
+  Initialization initialization = Initialization::trained_size;
+  std::vector<OutputMeaning> outputs{{"v", "m/s", 6.5f, 24}, {"w", "rad/s", -7.1f, 7.1f}};
+};
+
 /// Throws Error with the known names for an unknown one.
-Graph make_network(std::string_view name, uint64_t seed);
+Graph make_network(std::string_view name, uint64_t seed, const NetworkOptions& options = {});
 
 }  // namespace slimpilot

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// slimpilot train: a network by name from random weights, or a float model further, on recordings.
+#include "training/train.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/model_options.h"
+#include "data/selection.h"
+#include "formats/formats.h"
+#include "graph/networks.h"
+#include "optimize/passes.h"
+#include "report/table.h"
+
+namespace slimpilot {
+namespace {
+
+constexpr double kValidationShare = .2;
+constexpr int kFormula1Rows = 480;  // the frames that the networks' own crop, rows 240:480, is for
+
+struct Options {
+  std::string network, out, schedule = "constant";
+  std::vector<std::string> validation, augmentations;
+  TrainOptions train;
+  ModelOptions model;
+  DataOptions data;
+
+  void parse(int argc, char** argv) {
+    Arguments arguments("train", "train a network, or a model further, on recordings; the best epoch's weights are written");
+    arguments.positional("NETWORK", network, "pilotnet, pilotnet_same, deepest_lstm_tiny_pilotnet, or a float32 model file");
+    arguments.option("--out", out, "the model file to write (.tflite)");
+    arguments.option("--validation", validation, "recordings that choose the best epoch; else the last of --data, or its end");
+    arguments.option("--epochs", train.epochs, "how often the training frames are gone through");
+    arguments.option("--batch", train.batch, "frames per step");
+    arguments.option("--learning-rate", train.learning_rate, "of Adam");
+    arguments.option("--schedule", schedule,
+                     "constant, cosine (to zero at the end) or plateau (halved after 3 epochs without gain)");
+    arguments.option("--patience", train.patience, "stop after so many epochs without gain (0: never)");
+    arguments.option("--seed", train.seed, "of weights, order and augmentation");
+    arguments.option("--mirror", train.mirror, "also show every frame mirrored, its w or steering negated");
+    arguments.option("--balance", train.balance,
+                     "show sharp turns more often (|w| >= 4: 50 times, 3: 35, 2: 25, 1: 15, .5: 5, .3: 2)");
+    arguments.option_list("--augment", augmentations, "brightness, contrast, hue, gamma, blur, shift, or all (but shift)");
+    arguments.option("--epoch-frames", train.epoch_frames,
+                     "frames drawn for an epoch (0: all, repeats and mirrored ones included)");
+    arguments.option("--threads", train.threads, "processor cores used (0: all)");
+    arguments.option("--resume", train.resume, "go on with an interrupted run of the same options");
+    data.declare(arguments);
+    model.declare(arguments);
+    arguments.parse(argc, argv);
+    train.schedule = parse_schedule(schedule);
+    train.augmentations = parse_augmentations(augmentations);
+    require_sense();
+  }
+
+ private:
+  void require_sense() const {
+    if (out.empty()) throw UsageError("name the model file to write with --out FILE.tflite");
+    if (!out.ends_with(".tflite")) throw UsageError("--out " + out + " does not end in .tflite");
+    if (train.epochs < 1 || train.epochs > 100000) throw UsageError("--epochs must be 1 to 100000");
+    if (train.batch < 1 || train.batch > 4096) throw UsageError("--batch must be 1 to 4096");
+    if (!(train.learning_rate > 0 && train.learning_rate <= 1))
+      throw UsageError("--learning-rate must be above 0 and at most 1");
+    if (train.patience < 0) throw UsageError("--patience must not be negative");
+    if (train.threads < 0 || train.threads > 1024) throw UsageError("--threads must be 0 to 1024");
+  }
+};
+
+/// The recordings that train and those that validate; says so where the options left it open.
+Split split_recordings(const Options& options) {
+  std::vector<Recording> training = load_recordings(options.data.recordings, options.data.skip_bad_frames);
+  if (!options.validation.empty()) return {training, load_recordings(options.validation, options.data.skip_bad_frames)};
+  if (training.size() > 1) {
+    Split split{std::move(training), {}};
+    split.validation.push_back(std::move(split.training.back()));
+    split.training.pop_back();
+    fmt::print(stderr, "the last recording, {}, validates\n", split.validation[0].folder.string());
+    return split;
+  }
+  Split split = split_by_recording(std::move(training), kValidationShare, options.train.seed);
+  fmt::print(stderr, "the last {} frames of {} validate, in the order in which they were driven\n",
+             split.validation[0].frames.size(), split.validation[0].folder.string());
+  return split;
+}
+
+bool is_network(const std::string& name) { return std::ranges::count(network_names(), name) > 0; }
+
+/// What is to be trained: the network by name with as many outputs as there are label columns, or the model file.
+Graph starting_graph(const Options& options, const Recording& recording) {
+  if (!is_network(options.network)) {
+    Graph graph = load_model(options.network, options.model);
+    set_meaning(graph, label_columns(options.model, graph, recording));
+    return graph;
+  }
+  const int default_outputs = recording.format == "udacity" ? 1 : 2;
+  const auto columns =
+      options.model.outputs.empty() ? default_columns(recording, default_outputs) : parse_label_columns(options.model.outputs);
+  NetworkOptions network{.initialization = Initialization::keras};
+  const auto known = std::exchange(network.outputs, {});
+  for (const LabelColumn& c : columns) {
+    const auto same = std::ranges::find(known, c.name, &OutputMeaning::name);
+    network.outputs.push_back({c.name, same == known.end() ? "" : same->unit, c.min, c.max});
+  }
+  Graph graph = make_network(options.network, options.train.seed, network);
+  if (recording.image_size.height != kFormula1Rows) graph.preprocessing.crop_top = graph.preprocessing.crop_bottom = 0;
+  set_preprocessing(graph, options.model);
+  return graph;
+}
+
+Dataset dataset_of(std::vector<Recording> recordings, const Graph& graph, const Options& options) {
+  Dataset dataset;
+  const FrameSelection selection = options.data.frames.empty() ? FrameSelection{} : parse_frame_selection(options.data.frames);
+  for (Recording& r : recordings) dataset.recordings.push_back(select_frames(std::move(r), selection));
+  for (const OutputMeaning& m : graph.meaning) dataset.columns.push_back({m.name, m.min, m.max});
+  dataset.frames = all_frames(dataset.recordings);
+  for (size_t r = 0, frame = 0; r < dataset.recordings.size(); frame += dataset.recordings[r++].frames.size())
+    dataset.labels(frame);  // a missing column is an Error now
+  return dataset;
+}
+
+void print_epoch(const EpochResult& e) {
+  if (e.epoch == 1)
+    fmt::print("{:>5}  {:>10}  {:>15}  {:>14}  {:>13}  {:>8}\n", "epoch", "train loss", "validation loss", "validation MAE",
+               "learning rate", "images/s");
+  fmt::print("{:>5}  {:>10.6f}  {:>15.6f}  {:>14.6f}  {:>13.2e}  {:>8.0f}{}\n", e.epoch, e.train_loss, e.validation_loss,
+             e.validation_mae, e.learning_rate, e.images_per_s, e.is_best ? "  best" : "");
+  std::fflush(stdout);
+}
+
+void require_fresh_start(const Options& options, const std::filesystem::path& checkpoint) {
+  if (!options.train.resume && std::filesystem::exists(checkpoint))
+    throw Error(checkpoint.string() + " is left of an interrupted run; go on with --resume, or delete it to start again");
+}
+
+}  // namespace
+
+void run_train(int argc, char** argv) {
+  Options options;
+  options.parse(argc, argv);
+  const TrainFiles files{options.out + ".checkpoint", options.out + ".log.csv"};
+  require_fresh_start(options, files.checkpoint);
+  Split split = split_recordings(options);
+  const Graph graph = starting_graph(options, split.training[0]);
+  options.train.is_new = is_network(options.network);
+  const TrainData data{dataset_of(std::move(split.training), graph, options),
+                       dataset_of(std::move(split.validation), graph, options)};
+  fmt::print(stderr, "{} training frames, {} validation frames\n", data.training.size(), data.validation.size());
+  try {
+    const Graph trained = train(graph, data, options.train, files, {progress_output(), print_epoch});
+    const size_t bytes = write_model(simplify(trained), options.out);
+    fmt::print("{}: {} MB\n", options.out, megabytes(bytes));
+  } catch (const Cancelled&) {
+    if (std::filesystem::exists(files.checkpoint))
+      fmt::print(stderr, "to go on: {}{}\n", command_text(argc, argv), options.train.resume ? "" : " --resume");
+    throw;
+  }
+  std::error_code ignored;
+  std::filesystem::remove(files.checkpoint, ignored);  // the model is written: nothing is left to resume
+}
+
+}  // namespace slimpilot

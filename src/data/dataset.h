@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Labelled frames of several recordings, addressed by one index. Nothing is decoded here.
+#pragma once
+
+#include <vector>
+
+#include "data/labels.h"
+#include "data/recording.h"
+
+namespace slimpilot {
+
+/// A frame of a dataset: which recording, which frame of it.
+struct FrameId {
+  size_t recording, frame;
+  bool operator==(const FrameId&) const = default;
+};
+
+struct Dataset {
+  std::vector<Recording> recordings;
+  std::vector<LabelColumn> columns;  // one per network output
+  std::vector<FrameId> frames;
+
+  const Frame& frame(size_t i) const { return recordings[frames[i].recording].frames[frames[i].frame]; }
+  /// Scaled labels of frame i, in the order of `columns`.
+  std::vector<float> labels(size_t i) const { return scaled_labels(recordings[frames[i].recording], frame(i), columns); }
+  size_t size() const { return frames.size(); }
+};
+
+/// Every frame of the recordings.
+std::vector<FrameId> all_frames(const std::vector<Recording>& recordings);
+
+}  // namespace slimpilot

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Learning rates and early stopping.
+#include "training/schedule.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "host/args.h"
+
+namespace slimpilot {
+
+Schedule parse_schedule(const std::string& name) {
+  if (name == "constant") return Schedule::constant;
+  if (name == "cosine") return Schedule::cosine;
+  if (name == "plateau") return Schedule::plateau;
+  throw UsageError("--schedule " + name + " is none of constant, cosine or plateau");
+}
+
+double next_learning_rate(const TrainOptions& options, const std::vector<EpochResult>& history) {
+  const double done = static_cast<double>(history.size()) / options.epochs;
+  double rate = options.learning_rate;
+  if (options.schedule == Schedule::cosine) rate *= .5 * (1 + std::cos(std::numbers::pi * done));
+  if (options.schedule == Schedule::plateau) {
+    int waited = 0;
+    for (const EpochResult& e : history) {
+      waited = e.is_best ? 0 : waited + 1;
+      if (waited == kPlateauEpochs) rate /= 2, waited = 0;
+    }
+  }
+  return rate;
+}
+
+bool is_finished(const TrainOptions& options, const std::vector<EpochResult>& history) {
+  if (static_cast<int>(history.size()) >= options.epochs) return true;
+  int waited = 0;
+  for (const EpochResult& e : history) waited = e.is_best ? 0 : waited + 1;
+  return options.patience > 0 && waited >= options.patience;
+}
+
+}  // namespace slimpilot

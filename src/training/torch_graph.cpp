@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ops in libtorch, with gradients. Convolutions see NHWC tensors as NCHW ones in channels_last order, which moves no data
+// and is oneDNN's fastest layout here.
+#include "training/torch_graph.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+
+namespace slimpilot {
+namespace {
+
+at::Tensor to_nchw(const at::Tensor& nhwc) { return nhwc.permute({0, 3, 1, 2}); }
+at::Tensor to_nhwc(const at::Tensor& nchw) { return nchw.permute({0, 2, 3, 1}); }
+
+at::Tensor activated(const at::Tensor& x, ActivationKind kind) {
+  switch (kind) {
+    case ActivationKind::none: return x;
+    case ActivationKind::relu: return at::relu(x);
+    case ActivationKind::relu6: return at::clamp(x, 0, 6);
+    case ActivationKind::relu_n1_to_1: return at::clamp(x, -1, 1);
+    case ActivationKind::relu_0_to_1: return at::clamp(x, 0, 1);
+    case ActivationKind::elu: return at::elu(x);
+    case ActivationKind::tanh: return at::tanh(x);
+    case ActivationKind::sigmoid: return at::sigmoid(x);
+    case ActivationKind::hard_sigmoid: return at::clamp(x * .2 + .5, 0, 1);
+  }
+  return x;
+}
+
+struct Window {
+  int stride_h, stride_w;
+  Padding padding;
+};
+
+/// The cells that a window needs around an image [N,H,W,C].
+struct Edges {
+  PaddedExtent rows, columns;
+  Edges(const at::Tensor& nhwc, int window_h, int window_w, const Window& w)
+      : rows(padded_extent(static_cast<int>(nhwc.size(1)), window_h, w.stride_h, w.padding)),
+        columns(padded_extent(static_cast<int>(nhwc.size(2)), window_w, w.stride_w, w.padding)) {}
+  bool is_symmetric() const { return rows.before == rows.after && columns.before == columns.after; }
+  at::Tensor pad(const at::Tensor& nchw, double fill) const {
+    return at::constant_pad_nd(nchw, {columns.before, columns.after, rows.before, rows.after}, fill);
+  }
+};
+
+/// Weights OHWI, or of a depthwise convolution [C,KH,KW,1] with as many groups as channels.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weights, const at::Tensor& bias, const Window& window) {
+  const Edges edges(x, static_cast<int>(weights.size(1)), static_cast<int>(weights.size(2)), window);
+  const bool inside = edges.is_symmetric();  // then the convolution pads, else a copy of the image is padded
+  const std::array<int64_t, 2> stride{window.stride_h, window.stride_w};
+  const std::array<int64_t, 2> padding{inside ? edges.rows.before : 0, inside ? edges.columns.before : 0};
+  const at::Tensor image = inside ? to_nchw(x) : edges.pad(to_nchw(x), 0);
+  const std::array<int64_t, 2> dilation{1, 1};
+  return to_nhwc(at::conv2d(image, to_nchw(weights), bias, stride, padding, dilation, x.size(3) / weights.size(3)));
+}
+
+at::Tensor pool(const at::Tensor& x, const Pool2D& op) {
+  const Window window{op.stride_h, op.stride_w, op.padding};
+  const Edges edges(x, op.window_h, op.window_w, window);
+  const int64_t size[] = {op.window_h, op.window_w}, stride[] = {op.stride_h, op.stride_w};
+  if (op.kind == PoolKind::max)
+    return to_nhwc(at::max_pool2d(edges.pad(to_nchw(x), -std::numeric_limits<float>::infinity()), size, stride));
+  const auto sum = [&](const at::Tensor& cells) {
+    return at::avg_pool2d(edges.pad(cells, 0), size, stride, 0, false, true, 1);
+  };
+  if (edges.rows.before + edges.rows.after + edges.columns.before + edges.columns.after == 0)
+    return to_nhwc(sum(to_nchw(x)) / (op.window_h * op.window_w));
+  return to_nhwc(sum(to_nchw(x)) / sum(at::ones({1, 1, x.size(1), x.size(2)})));
+}
+
+/// The definition in graph/op.h, batch in front. The first step's state is zero, so it needs no recurrent convolution.
+at::Tensor conv_lstm(const at::Tensor& x, const std::vector<at::Tensor>& constants, const ConvLstm2D& op) {
+  const at::Tensor &kernel = constants[0], &recurrent = constants[1], &bias = constants[2];
+  at::Tensor hidden, cell;
+  std::vector<at::Tensor> sequence;
+  for (int64_t t = 0; t < x.size(1); ++t) {
+    at::Tensor gates = convolve(x.select(1, t), kernel, bias, {op.stride_h, op.stride_w, op.padding});
+    if (t > 0) gates = gates + convolve(hidden, recurrent, at::zeros_like(bias), {1, 1, Padding::same});
+    const auto parts = gates.chunk(4, 3);
+    const auto gate = [&](size_t i) { return activated(parts[i], op.recurrent_activation); };
+    const at::Tensor added = gate(0) * activated(parts[2], op.activation);
+    cell = t > 0 ? gate(1) * cell + added : added;
+    hidden = gate(3) * activated(cell, op.activation);
+    if (op.return_sequences) sequence.push_back(hidden);
+  }
+  return op.return_sequences ? at::stack(sequence, 1) : hidden;
+}
+
+at::Tensor batch_norm(const at::Tensor& x, const std::vector<at::Tensor>& constants, float epsilon, const ForwardMode& mode) {
+  const bool is_image = x.dim() == 4;
+  const at::Tensor rows = is_image ? to_nchw(x) : x.reshape({-1, x.size(-1)});
+  const at::Tensor y = at::batch_norm(rows, constants[0], constants[1], constants[2], constants[3], mode.training,
+                                      mode.statistics_momentum, epsilon, false);
+  return is_image ? to_nhwc(y) : y.reshape(x.sizes());
+}
+
+at::Tensor reshape(const at::Tensor& x, const std::vector<int>& shape) {
+  std::vector<int64_t> sizes(shape.begin(), shape.end());
+  sizes[0] = x.size(0);
+  return x.reshape(sizes);
+}
+
+bool is_trainable(const Op& op, size_t input) {
+  return std::visit(Overloaded{[&](const BatchNorm&) { return input < 3; }, [](const Conv2D&) { return true; },
+                               [](const DepthwiseConv2D&) { return true; }, [](const Dense&) { return true; },
+                               [](const ConvLstm2D&) { return true; }, [](const auto&) { return false; }},
+                    op);
+}
+
+[[noreturn]] void fail(const Node& node, const std::string& what) {
+  throw Error("layer '" + node.name + "' (" + std::string(op_name(node.op)) + "): " + what);
+}
+
+void refuse_untrainable(const Graph& graph) {
+  if (graph.inputs.size() != 1) throw Error("only networks with one input can be trained");
+  for (const Node& node : graph.nodes) {
+    for (const ValueId id : node.inputs)
+      if (graph.value(id).type != ElementType::f32)
+        fail(node, "reads " + std::string(type_name(graph.value(id).type)) + " numbers; only float32 models can be trained");
+    const Shape& shape = graph.value(node.output).shape;
+    if (shape.empty() || shape[0] != 1) fail(node, "its result " + shape_text(shape) + " has no batch dimension in front");
+  }
+}
+
+}  // namespace
+
+TorchGraph::TorchGraph(const Graph& graph, std::vector<DropoutAt> dropout) : graph_(graph) {
+  refuse_untrainable(graph_);
+  std::map<ValueId, bool> trainable;
+  for (const Node& node : graph_.nodes) {
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (graph_.value(node.inputs[i]).is_constant()) trainable[node.inputs[i]] |= is_trainable(node.op, i);
+    for (const DropoutAt& d : dropout)
+      if (d.node == node.name) dropout_[node.name] = d.rate;
+  }
+  check(dropout_.size() == dropout.size());
+  for (const auto& [id, is_weight] : trainable) {
+    const Value& value = graph_.value(id);
+    at::Tensor tensor = at::empty(std::vector<int64_t>(value.shape.begin(), value.shape.end()), at::kFloat);
+    std::memcpy(tensor.data_ptr<float>(), value.data.data(), value.data.size());
+    tensor.set_requires_grad(is_weight);
+    parameters_.push_back({id, value.name, is_weight, tensor});
+  }
+}
+
+at::Tensor TorchGraph::compute(const Node& node, const Tensors& tensors, const ForwardMode& mode) const {
+  const auto input = [&](size_t i) -> const at::Tensor& { return tensors[static_cast<size_t>(node.inputs[i])]; };
+  at::Tensor x = input(0);
+  if (const auto found = dropout_.find(node.name); mode.training && found != dropout_.end()) {
+    const double kept = 1 - found->second;
+    x = x * (at::empty(x.sizes(), at::kFloat).bernoulli_(kept, *mode.generator) / kept);
+  }
+  std::vector<at::Tensor> constants;
+  for (size_t i = 1; i < node.inputs.size(); ++i) constants.push_back(input(i));
+  return std::visit(
+      Overloaded{
+          [&](const Conv2D& op) {
+            return activated(convolve(x, constants[0], constants[1], {op.stride_h, op.stride_w, op.padding}), op.activation);
+          },
+          [&](const DepthwiseConv2D& op) {
+            const at::Tensor weights = constants[0].permute({3, 1, 2, 0});
+            return activated(convolve(x, weights, constants[1], {op.stride_h, op.stride_w, op.padding}), op.activation);
+          },
+          [&](const Dense& op) { return activated(at::linear(x, constants[0], constants[1]), op.activation); },
+          [&](const ConvLstm2D& op) { return conv_lstm(x, constants, op); },
+          [&](const Pool2D& op) { return pool(x, op); },
+          [&](const BatchNorm& op) { return batch_norm(x, constants, op.epsilon, mode); },
+          [&](const Activation& op) { return activated(x, op.kind); },
+          [&](const Reshape& op) { return reshape(x, op.shape); },
+          [&](const Crop2D& op) { return x.slice(1, op.top, x.size(1) - op.bottom).slice(2, op.left, x.size(2) - op.right); },
+          [&](const Pad2D& op) {
+            return at::constant_pad_nd(x, {0, 0, op.left, op.right, op.top, op.bottom}, 0);
+          },
+          [&](const Add&) { return x + constants[0]; },
+          [&](const Mul&) { return x * constants[0]; },
+          [&](const auto&) -> at::Tensor { fail(node, "cannot be trained"); },
+      },
+      node.op);
+}
+
+at::Tensor TorchGraph::forward(const at::Tensor& images, const ForwardMode& mode) const {
+  Tensors tensors(graph_.values.size());
+  for (const Parameter& p : parameters_) tensors[static_cast<size_t>(p.value)] = p.tensor;
+  tensors[static_cast<size_t>(graph_.inputs[0])] = images;
+  for (const Node& node : graph_.nodes) tensors[static_cast<size_t>(node.output)] = compute(node, tensors, mode);
+  std::vector<at::Tensor> outputs;
+  for (const ValueId id : graph_.outputs) outputs.push_back(tensors[static_cast<size_t>(id)].reshape({images.size(0), -1}));
+  return outputs.size() == 1 ? outputs[0] : at::cat(outputs, 1);
+}
+
+Graph TorchGraph::to_graph() const {
+  Graph graph = graph_;
+  for (const Parameter& p : parameters_) {
+    auto& data = graph.value(p.value).data;
+    std::memcpy(data.data(), p.tensor.data_ptr<float>(), data.size());
+  }
+  return graph;
+}
+
+}  // namespace slimpilot

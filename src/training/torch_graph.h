@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A float graph as a differentiable function over libtorch tensors. Tensors keep the graph's shapes and layout (NHWC) with the
+// batch in front, so every weight is trained and written back as the very bytes it is stored as.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/core/ivalue.h>  // first: clang 14 needs c10::IValue complete
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace slimpilot {
+
+/// During training, each number that `node` reads is zeroed with probability `rate`, the others scaled by 1/(1 − rate).
+struct DropoutAt {
+  std::string node;
+  double rate;
+};
+
+/// How forward() computes. Without training, BatchNorm uses its running statistics and nothing is dropped.
+struct ForwardMode {
+  bool training = false;
+  double statistics_momentum = .01;        // share of the batch in BatchNorm's running statistics; Keras' 1 − .99
+  std::optional<at::Generator> generator;  // of dropout's masks; needed when there is dropout
+};
+
+class TorchGraph {
+ public:
+  /// A constant of the graph. Weights are trainable; BatchNorm's mean and variance follow the batches.
+  struct Parameter {
+    ValueId value;
+    std::string name;
+    bool trainable;
+    at::Tensor tensor;
+  };
+
+  /// Copies the constants that its nodes read. Throws Error, naming the layer, for what cannot be trained: integers, float16,
+  /// more than one input.
+  explicit TorchGraph(const Graph& graph, std::vector<DropoutAt> dropout = {});
+
+  /// Images [N,H,W,C] as the network's input wants them → all outputs one after the other, [N,K].
+  at::Tensor forward(const at::Tensor& images, const ForwardMode& mode = {}) const;
+
+  /// Trainable ones and statistics, in the order of the graph's values.
+  std::vector<Parameter>& parameters() { return parameters_; }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+
+  /// The graph with the parameters as they are now.
+  Graph to_graph() const;
+
+ private:
+  using Tensors = std::vector<at::Tensor>;  // by value id
+  at::Tensor compute(const Node& node, const Tensors& tensors, const ForwardMode& mode) const;
+
+  Graph graph_;
+  std::map<std::string, double> dropout_;  // rate by node
+  std::vector<Parameter> parameters_;
+};
+
+}  // namespace slimpilot

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// The training loop.
+#include <ATen/Parallel.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <thread>
+
+#include "base/error.h"
+#include "host/atomic_file.h"
+#include "training/adam.h"
+#include "training/blas.h"
+#include "training/checkpoint.h"
+#include "training/frame_cache.h"
+#include "training/schedule.h"
+#include "training/settings.h"
+#include "training/torch_graph.h"
+
+namespace slimpilot {
+namespace {
+
+constexpr uint64_t kDropoutStream = 1, kAugmentationStream = 2;
+constexpr size_t kValidationBatch = 64;
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+int thread_count(const TrainOptions& options) {
+  return options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+at::Tensor tensor_of(const std::vector<float>& numbers, std::vector<int64_t> shape) {
+  return at::from_blob(const_cast<float*>(numbers.data()), shape, at::kFloat);
+}
+
+class Trainer {
+ public:
+  Trainer(const Graph& graph, const TrainData& data, const TrainOptions& options, const TrainFiles& files,
+          const TrainOutput& output)
+      : data_(data),
+        options_(options),
+        files_(files),
+        output_(output),
+        samples_(make_samples(data.training, {options.mirror, options.balance})),
+        settings_(settings_text(graph, data, options, thread_count(options))),
+        network_(graph, options.is_new ? dropout_of(graph) : std::vector<DropoutAt>{}),
+        input_(graph.value(graph.inputs[0]).shape),
+        training_(data.training, graph, "reading training frames", output.progress),
+        validation_(data.validation, graph, "reading validation frames", output.progress) {
+    for (const auto& p : network_.parameters()) {
+      const size_t moments = p.trainable ? static_cast<size_t>(p.tensor.numel()) : 0;
+      first_moments_.emplace_back(moments);
+      second_moments_.emplace_back(moments);
+    }
+    if (options.resume) restore(read_checkpoint(files.checkpoint, settings_));
+  }
+
+  Graph run() {
+    while (!is_finished(options_, history_)) {
+      history_.push_back(run_epoch());
+      if (history_.back().is_best) best_ = weights();
+      save();
+      if (output_.on_epoch) output_.on_epoch(history_.back());
+    }
+    set_weights(best_);
+    return network_.to_graph();
+  }
+
+ private:
+  /// The dropout that the study's networks have while they learn.
+  static std::vector<DropoutAt> dropout_of(const Graph& graph) {
+    if (graph.name == "deepest_lstm_tiny_pilotnet") return {{"reshape", .2}};
+    return {};
+  }
+
+  EpochResult run_epoch() {
+    EpochResult result{.epoch = static_cast<int>(history_.size()) + 1};
+    result.learning_rate = next_learning_rate(options_, history_);
+    const auto epoch = static_cast<uint64_t>(result.epoch);
+    const auto order = epoch_samples(samples_, options_.epoch_frames, options_.seed, result.epoch);
+    const auto generator = at::detail::createCPUGenerator(stream_seed({options_.seed, epoch, kDropoutStream}));
+    const uint64_t augmentation_seed = stream_seed({options_.seed, epoch, kAugmentationStream});
+    Progress progress("epoch " + std::to_string(epoch), order.size(), output_.progress);
+    const double start_s = now_s();
+    const auto batch_size = static_cast<size_t>(options_.batch);
+    for (size_t first = 0; first < order.size(); first += batch_size) {
+      check_cancelled();
+      const auto samples = std::span(order).subspan(first, std::min(batch_size, order.size() - first));
+      training_.read(samples, options_.augmentations, augmentation_seed, first, batch_);
+      result.train_loss += learn(samples.size(), result.learning_rate, generator) * static_cast<double>(samples.size());
+      progress.advance(samples.size());
+    }
+    result.images_per_s = static_cast<double>(order.size()) / (now_s() - start_s);
+    result.train_loss /= static_cast<double>(order.size());
+    validate(result);
+    if (!std::isfinite(result.train_loss) || !std::isfinite(result.validation_loss))
+      throw Error("the loss is no longer a finite number in epoch " + std::to_string(epoch) +
+                  "; try a smaller --learning-rate, and check the labels' ranges in --outputs");
+    result.is_best = true;
+    for (const EpochResult& e : history_) result.is_best &= result.validation_loss < e.validation_loss;
+    return result;
+  }
+
+  /// One step on batch_; returns its loss.
+  double learn(size_t count, double rate, const at::Generator& generator) {
+    ++steps_;
+    ForwardMode mode{.training = true, .generator = generator};
+    if (options_.is_new) mode.statistics_momentum = std::max(mode.statistics_momentum, 1.0 / static_cast<double>(steps_));
+    const at::Tensor loss = at::mse_loss(network_.forward(images(count), mode), labels(count));
+    loss.backward();
+    for (size_t i = 0; i < network_.parameters().size(); ++i) {
+      at::Tensor& tensor = network_.parameters()[i].tensor;
+      if (!tensor.grad().defined()) continue;  // the recurrent kernel of a ConvLSTM that runs one step
+      step_parameter(tensor, i, rate);
+      tensor.mutable_grad().reset();
+    }
+    return loss.item<double>();
+  }
+
+  void step_parameter(at::Tensor& tensor, size_t i, double rate) {
+    const at::Tensor gradient = tensor.grad().contiguous();
+    float* const weights = tensor.data_ptr<float>();
+    constexpr int64_t grain = 1 << 14;
+    at::parallel_for(0, tensor.numel(), grain, [&](int64_t from, int64_t to) {
+      const auto first = static_cast<size_t>(from), count = static_cast<size_t>(to - from);
+      adam_step({weights + first, count}, {gradient.data_ptr<float>() + first, count},
+                {std::span(first_moments_[i]).subspan(first, count), std::span(second_moments_[i]).subspan(first, count)}, rate,
+                steps_);
+    });
+  }
+
+  void validate(EpochResult& result) {
+    const at::NoGradGuard no_gradients;
+    const auto outputs = static_cast<double>(data_.validation.columns.size());
+    for (size_t first = 0; first < data_.validation.size(); first += kValidationBatch) {
+      check_cancelled();
+      std::vector<Sample> samples;
+      for (size_t i = first; i < std::min(first + kValidationBatch, data_.validation.size()); ++i)
+        samples.push_back({static_cast<uint32_t>(i), false});
+      validation_.read(samples, {}, 0, 0, batch_);
+      const at::Tensor error = network_.forward(images(samples.size())) - labels(samples.size());
+      result.validation_loss += error.square().sum().item<double>();
+      result.validation_mae += error.abs().sum().item<double>();
+    }
+    const double count = outputs * static_cast<double>(data_.validation.size());
+    result.validation_loss /= count;
+    result.validation_mae /= count;
+  }
+
+  at::Tensor images(size_t count) const {
+    return tensor_of(batch_.images, {static_cast<int64_t>(count), input_[1], input_[2], input_[3]});
+  }
+  at::Tensor labels(size_t count) const {
+    return tensor_of(batch_.labels, {static_cast<int64_t>(count), static_cast<int64_t>(batch_.labels.size() / count)});
+  }
+
+  std::vector<float> weights() const {
+    std::vector<float> all;
+    for (const auto& p : network_.parameters()) {
+      const float* first = p.tensor.data_ptr<float>();
+      all.insert(all.end(), first, first + p.tensor.numel());
+    }
+    return all;
+  }
+  void set_weights(const std::vector<float>& all) {
+    const float* next = all.data();
+    for (auto& p : network_.parameters()) {
+      const auto count = static_cast<size_t>(p.tensor.numel());
+      std::memcpy(p.tensor.data_ptr<float>(), next, count * sizeof(float));
+      next += count;
+    }
+  }
+
+  void save() const {
+    if (!files_.log.empty()) write_file_atomically(files_.log, history_csv(history_));
+    if (files_.checkpoint.empty()) return;
+    Checkpoint c{.settings = settings_, .steps = steps_, .history = history_, .arrays = {weights(), best_}};
+    c.arrays.insert(c.arrays.end(), first_moments_.begin(), first_moments_.end());
+    c.arrays.insert(c.arrays.end(), second_moments_.begin(), second_moments_.end());
+    write_checkpoint(c, files_.checkpoint);
+  }
+
+  void restore(Checkpoint c) {
+    const size_t count = weights().size(), tensors = first_moments_.size();
+    bool fits = c.arrays.size() == 2 + 2 * tensors && c.arrays[0].size() == count && c.arrays[1].size() == count;
+    for (size_t i = 0; fits && i < 2 * tensors; ++i) fits = c.arrays[2 + i].size() == first_moments_[i % tensors].size();
+    if (!fits) throw Error(files_.checkpoint.string() + " does not fit this network; delete it to start again");
+    set_weights(c.arrays[0]);
+    best_ = std::move(c.arrays[1]);
+    for (size_t i = 0; i < tensors; ++i) {
+      first_moments_[i] = std::move(c.arrays[2 + i]);
+      second_moments_[i] = std::move(c.arrays[2 + tensors + i]);
+    }
+    steps_ = c.steps;
+    history_ = std::move(c.history);
+  }
+
+  const TrainData& data_;
+  const TrainOptions& options_;
+  const TrainFiles& files_;
+  const TrainOutput& output_;
+  std::vector<Sample> samples_;
+  std::string settings_;
+  TorchGraph network_;
+  Shape input_;
+  FrameCache training_, validation_;
+  Batch batch_;
+  std::vector<std::vector<float>> first_moments_, second_moments_;
+  std::vector<float> best_;
+  std::vector<EpochResult> history_;
+  int64_t steps_ = 0;
+};
+
+}  // namespace
+
+Graph train(const Graph& graph, const TrainData& data, const TrainOptions& options, const TrainFiles& files,
+            const TrainOutput& output) {
+  prepare_blas(thread_count(options));
+  return Trainer(graph, data, options, files, output).run();
+}
+
+}  // namespace slimpilot

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands in for the training loop in a build without libtorch.
+#include "base/error.h"
+#include "training/train.h"
+
+namespace slimpilot {
+
+Graph train(const Graph&, const TrainData&, const TrainOptions&, const TrainFiles&, const TrainOutput&) {
+  throw Error(
+      "this slimpilot was built without libtorch and cannot train; install the packages libtorch-dev and libopenblas0-pthread, "
+      "then build it again (cmake -DSLIMPILOT_TRAINING=ON)");
+}
+
+}  // namespace slimpilot
