@@ -11,9 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "data/csv.h"
 #include "data/readers.h"
 #include "host/atomic_file.h"
+#include "host/csv.h"
 
 namespace slimpilot {
 namespace {

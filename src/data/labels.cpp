@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "data/csv.h"
 #include "host/args.h"
+#include "host/csv.h"
 
 namespace slimpilot {
 namespace {

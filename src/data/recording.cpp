@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "base/error.h"
-#include "data/csv.h"
 #include "data/readers.h"
+#include "host/csv.h"
 
 namespace slimpilot {
 namespace {

@@ -206,7 +206,7 @@ TEST_F(RecordingFolder, Formula1OldLayoutTorn) {
 
 TEST_F(RecordingFolder, TooManyRows) {
   text("driving_log.csv", std::string(2'000'001, '\n') + "x");
-  EXPECT_EQ(error(), "/driving_log.csv: has more than 2 million rows; split the recording");
+  EXPECT_EQ(error(), "/driving_log.csv: has more than 2 million rows; split the file");
 }
 
 TEST(RealRecording, UdacityForward) {

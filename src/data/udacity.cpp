@@ -2,9 +2,9 @@
 // Recordings of the Udacity simulator: driving_log.csv (center,left,right,steering,throttle,brake,speed; usually without
 // a header) and IMG/. The paths in it are those of the recording computer, so only the file names count; the left and
 // right cameras are not used.
-#include "data/csv.h"
 #include "data/readers.h"
 #include "host/atomic_file.h"
+#include "host/csv.h"
 
 namespace slimpilot {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Splitting and reading comma-separated text.
-#include "data/csv.h"
+#include "host/csv.h"
 
 #include <algorithm>
 #include <charconv>
@@ -28,6 +28,15 @@ std::string unquoted(std::string_view field) {
   return plain;
 }
 
+template <typename T>
+std::optional<T> parse(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  T value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
 }  // namespace
 
 std::vector<std::string_view> split_lines(const std::filesystem::path& path, std::string_view text) {
@@ -38,7 +47,7 @@ std::vector<std::string_view> split_lines(const std::filesystem::path& path, std
     std::string_view line = text.substr(0, end);
     if (line.ends_with('\r')) line.remove_suffix(1);
     lines.push_back(line);
-    if (lines.size() > kMaxRows) throw Error(path.string() + ": has more than 2 million rows; split the recording");
+    if (lines.size() > kMaxRows) throw Error(path.string() + ": has more than 2 million rows; split the file");
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   while (!lines.empty() && trimmed(lines.back()).empty()) lines.pop_back();
@@ -59,13 +68,9 @@ std::vector<std::string> split_fields(std::string_view line) {
   return fields;
 }
 
-std::optional<float> parse_label(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  float value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
+std::optional<float> parse_label(std::string_view text) { return parse<float>(text); }
+
+std::optional<double> parse_number(std::string_view text) { return parse<double>(text); }
 
 std::string printable(std::string_view text) {
   constexpr size_t kLongest = 60;

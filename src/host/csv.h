@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comma-separated text as the recorders write it: one row a line, a few quotes, numbers without a locale.
+// Comma-separated text as recorders and spreadsheets write it: one row a line, a few quotes, numbers without a locale.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,8 @@ std::vector<std::string_view> split_lines(const std::filesystem::path& path, std
 /// Splitting ends after 100 fields, which no table of ours has.
 std::vector<std::string> split_fields(std::string_view line);
 
-/// A finite decimal number, the whole of `text`.
+/// A finite decimal number, the whole of `text`; a label is one in single precision.
+std::optional<double> parse_number(std::string_view text);
 std::optional<float> parse_label(std::string_view text);
 
 /// `text` for a message: at most 60 bytes, without control characters.
