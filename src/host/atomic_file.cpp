@@ -50,8 +50,8 @@ class TemporaryFile {
     }
   }
 
-  void rename_to_target() {
-    if (fsync(descriptor_) != 0) fail_to_write(target_, errno);
+  void rename_to_target(Durability durability) {
+    if (durability == Durability::disk && fsync(descriptor_) != 0) fail_to_write(target_, errno);
     const int closed = close(descriptor_);
     descriptor_ = -1;
     if (closed != 0 || rename(path_.c_str(), target_.c_str()) != 0) fail_to_write(target_, errno);
@@ -66,7 +66,7 @@ class TemporaryFile {
 
 }  // namespace
 
-void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes) {
+void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes, Durability durability) {
   std::error_code unknown;
   const fs::file_status status = fs::status(path, unknown);
   // rename() would replace even a device such as /dev/null.
@@ -75,7 +75,7 @@ void write_file_atomically(const fs::path& path, std::span<const std::byte> byte
   }
   TemporaryFile file(path);
   file.write_all(bytes);
-  file.rename_to_target();
+  file.rename_to_target(durability);
 }
 
 std::string read_file(const fs::path& path) {

@@ -11,9 +11,13 @@
 
 namespace slimpilot {
 
+/// Whether a write waits for the disk. Both survive a killed program; only `disk` survives a power cut, for milliseconds a file.
+enum class Durability { disk, cache };
+
 /// Writes a temporary file beside `path`, flushes it to the disk and renames it to `path`, replacing a file that is
 /// there. Throws Error with path and reason, leaving no temporary file; refuses a `path` that is no regular file.
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
+                           Durability durability = Durability::disk);
 inline void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
   write_file_atomically(path, std::as_bytes(std::span(text)));
 }

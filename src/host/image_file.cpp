@@ -200,14 +200,4 @@ Image read_image(const fs::path& path) {
   return image;
 }
 
-void write_png(const fs::path& path, const Image& image) {
-  check(image.height > 0 && image.width > 0);
-  check(image.pixels.size() == static_cast<size_t>(image.height) * static_cast<size_t>(image.width) * 3);
-  cv::Mat bgr;
-  cv::cvtColor(cv::Mat(image.height, image.width, CV_8UC3, const_cast<uint8_t*>(image.pixels.data())), bgr, cv::COLOR_RGB2BGR);
-  std::vector<uint8_t> encoded;
-  check(cv::imencode(".png", bgr, encoded));
-  write_file_atomically(path, std::as_bytes(std::span(encoded)));
-}
-
 }  // namespace slimpilot

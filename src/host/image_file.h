@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "host/atomic_file.h"
+
 namespace slimpilot {
 
 /// A colour picture: height · width · 3 values 0…255, rows from the top, RGB interleaved.
@@ -33,6 +35,6 @@ ImageSize probe_image(const std::filesystem::path& path);
 Image read_image(const std::filesystem::path& path);
 
 /// Writes an 8-bit RGB PNG, complete or not at all. Throws Error when the file cannot be written.
-void write_png(const std::filesystem::path& path, const Image& image);
+void write_png(const std::filesystem::path& path, const Image& image, Durability durability = Durability::disk);
 
 }  // namespace slimpilot
