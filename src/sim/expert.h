@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The expert: a classical pilot that follows the red line with a PD controller. It generates the training data and is the
+// baseline that networks are compared with. Its rules and constants are those of the study's recorder.
+#pragma once
+
+#include "host/image_file.h"
+#include "sim/vehicle.h"
+
+namespace slimpilot {
+
+/// Keeps state between frames: its errors, how long the road has been straight, how far it has accelerated.
+class Expert {
+ public:
+  /// The camera's rows from here on are all that it looks at.
+  static constexpr int kFirstRow = 230;
+
+  /// `frame`: 640×480.
+  Command operator()(const Image& frame);
+
+ private:
+  double error_ = 0;
+  double throttle_ = 2;  // on a straight, a quarter of the speed
+  bool curve_ = false;
+  int straight_frames_ = 0;
+};
+
+}  // namespace slimpilot
