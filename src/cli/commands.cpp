@@ -14,7 +14,7 @@
 namespace slimpilot {
 namespace {
 
-constexpr Command kCommands[] = {
+constexpr Subcommand kCommands[] = {
     {"optimize", "apply techniques to a model, measure each, write the models and a table", run_optimize},
     {"evaluate", "MSE, MAE, size and latency of models as they are", run_evaluate},
     {"compare", "two models frame by frame and layer by layer", run_compare},
@@ -23,6 +23,9 @@ constexpr Command kCommands[] = {
     {"bench", "latency of a model, step by step", run_bench},
     {"convert", "read a model and write it in another format", run_convert},
     {"info", "what a model file holds", run_info},
+    {"drive", "drive circuits in simulated time and measure it", run_drive},
+    {"record", "drive circuits and write recordings to learn from", run_record},
+    {"circuits", "list the circuits", run_circuits},
     {"techniques", "list the techniques", run_techniques},
 };
 
@@ -30,11 +33,11 @@ void print_help() {
   fmt::print(
       "slimpilot: makes driving networks small and fast, and shows what each technique costs.\n\nusage: slimpilot COMMAND "
       "...\n\n");
-  for (const Command& command : kCommands) fmt::print("  {:<12}{}\n", command.name, command.summary);
+  for (const Subcommand& command : kCommands) fmt::print("  {:<12}{}\n", command.name, command.summary);
   fmt::print("\nslimpilot COMMAND --help lists the options of a command.\n");
 }
 
-int run_and_report(const Command& command, int argc, char** argv) {
+int run_and_report(const Subcommand& command, int argc, char** argv) {
   try {
     command.run(argc, argv);
     return 0;
@@ -59,7 +62,7 @@ int run_and_report(const Command& command, int argc, char** argv) {
 
 }  // namespace
 
-std::span<const Command> commands() { return kCommands; }
+std::span<const Subcommand> commands() { return kCommands; }
 
 int run_command_line(int argc, char** argv) {
   if (argc < 2 || std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0 || std::strcmp(argv[1], "help") == 0) {
@@ -67,7 +70,7 @@ int run_command_line(int argc, char** argv) {
     return argc < 2 ? 2 : 0;
   }
   install_interrupt_handler();
-  for (const Command& command : kCommands)
+  for (const Subcommand& command : kCommands)
     if (std::strcmp(argv[1], command.name) == 0) return run_and_report(command, argc - 1, argv + 1);
   fmt::print(stderr, "slimpilot: there is no command '{}'; slimpilot --help lists them\n", argv[1]);
   return 2;

@@ -8,7 +8,7 @@
 
 namespace slimpilot {
 
-struct Command {
+struct Subcommand {
   const char* name;
   const char* summary;
   void (*run)(int argc, char** argv);  // argv[0] is the command's name
@@ -22,10 +22,13 @@ void run_predict(int argc, char** argv);
 void run_bench(int argc, char** argv);
 void run_convert(int argc, char** argv);
 void run_info(int argc, char** argv);
+void run_drive(int argc, char** argv);
+void run_record(int argc, char** argv);
+void run_circuits(int argc, char** argv);
 void run_techniques(int argc, char** argv);
 
 /// All of them, in the order of --help.
-std::span<const Command> commands();
+std::span<const Subcommand> commands();
 
 /// The program behind main(): returns the exit code.
 int run_command_line(int argc, char** argv);
