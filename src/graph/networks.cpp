@@ -64,6 +64,7 @@ class Builder {
   Preprocessing& preprocessing() { return graph_.preprocessing; }
   Graph finish() {
     graph_.outputs = {last_};
+    if (element_count(shape()) != std::ssize(graph_.meaning)) graph_.meaning.clear();
     verify(graph_);
     return std::move(graph_);
   }
@@ -104,34 +105,33 @@ void normalize_imagenet(Preprocessing& p) {
   }
 }
 
-Graph pilotnet(std::string_view name, Padding padding, uint64_t seed) {
+void dense_layers(Builder& b, const std::vector<int>& units) {
+  b.flatten();
+  for (size_t i = 0; i + 1 < units.size(); ++i) b.dense(units[i]);
+  b.dense(units.back(), ActivationKind::none);
+}
+
+Graph pilotnet(std::string_view name, const NetworkWidths& widths, uint64_t seed) {
+  const Padding padding = name == "pilotnet_same" ? Padding::same : Padding::valid;
   Builder b(name, {1, 66, 200, 3}, seed);
   if (padding == Padding::same)
     normalize_imagenet(b.preprocessing());
   else
     normalize_unit(b.preprocessing());
   b.batch_norm();
-  b.conv(24, 5, 2, padding);
-  b.conv(36, 5, 2, padding);
-  b.conv(48, 5, 2, padding);
-  b.conv(64, 3, 1, padding);
-  b.conv(64, 3, 1, padding);
-  b.flatten();
-  for (const int units : {1164, 100, 50, 10}) b.dense(units);
-  b.dense(2, ActivationKind::none);
+  for (size_t i = 0; i < widths.convs.size(); ++i) b.conv(widths.convs[i], i < 3 ? 5 : 3, i < 3 ? 2 : 1, padding);
+  dense_layers(b, widths.dense);
   return b.finish();
 }
 
-Graph deepest_lstm_tiny_pilotnet(std::string_view name, uint64_t seed) {
+Graph deepest_lstm_tiny_pilotnet(std::string_view name, const NetworkWidths& widths, uint64_t seed) {
   Builder b(name, {1, 50, 100, 3}, seed);
   normalize_imagenet(b.preprocessing());
-  for (int i = 0; i < 3; ++i) b.conv(8, 3, 2, Padding::valid);
+  for (const int filters : widths.convs) b.conv(filters, 3, 2, Padding::valid);
   const Shape image = b.shape();
   b.reshape("reshape", {1, 1, image[1], image[2], image[3]});
-  for (const bool sequences : {true, true, false}) b.conv_lstm(8, 5, sequences);
-  b.flatten();
-  for (const int units : {50, 10}) b.dense(units);
-  b.dense(2, ActivationKind::none);
+  for (size_t i = 0; i < widths.lstms.size(); ++i) b.conv_lstm(widths.lstms[i], 5, i + 1 < widths.lstms.size());
+  dense_layers(b, widths.dense);
   return b.finish();
 }
 
@@ -139,12 +139,21 @@ Graph deepest_lstm_tiny_pilotnet(std::string_view name, uint64_t seed) {
 
 std::vector<std::string_view> network_names() { return {"pilotnet", "pilotnet_same", "deepest_lstm_tiny_pilotnet"}; }
 
-Graph make_network(std::string_view name, uint64_t seed) {
-  if (name == "pilotnet") return pilotnet(name, Padding::valid, seed);
-  if (name == "pilotnet_same") return pilotnet(name, Padding::same, seed);
-  if (name == "deepest_lstm_tiny_pilotnet") return deepest_lstm_tiny_pilotnet(name, seed);
+NetworkWidths network_widths(std::string_view name) {
+  if (name == "pilotnet" || name == "pilotnet_same")
+    return {.convs = {24, 36, 48, 64, 64}, .lstms = {}, .dense = {1164, 100, 50, 10, 2}};
+  if (name == "deepest_lstm_tiny_pilotnet") return {.convs = {8, 8, 8}, .lstms = {8, 8, 8}, .dense = {50, 10, 2}};
   throw Error("there is no network '" + std::string(name) +
               "'; the networks are pilotnet, pilotnet_same and deepest_lstm_tiny_pilotnet");
 }
+
+Graph make_network(std::string_view name, const NetworkWidths& widths, uint64_t seed) {
+  const NetworkWidths usual = network_widths(name);
+  check(widths.convs.size() == usual.convs.size() && widths.lstms.size() == usual.lstms.size() &&
+        widths.dense.size() == usual.dense.size());
+  return usual.lstms.empty() ? pilotnet(name, widths, seed) : deepest_lstm_tiny_pilotnet(name, widths, seed);
+}
+
+Graph make_network(std::string_view name, uint64_t seed) { return make_network(name, network_widths(name), seed); }
 
 }  // namespace slimpilot
