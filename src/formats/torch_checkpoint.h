@@ -19,8 +19,8 @@ struct TorchTensor {
   std::string name;                    // without "module.", "model.", "net.", "_orig_mod."
   std::vector<int64_t> shape, stride;  // elements; none is negative
   int64_t offset = 0;                  // elements
-  std::string storage_type;            // "FloatStorage", …
-  std::string storage;                 // its key in the file
+  std::string_view storage_type;       // "FloatStorage", …; in the pickle's bytes, as the next
+  std::string_view storage;            // its key in the file
   int64_t storage_elements = 0;
 };
 

@@ -107,8 +107,9 @@ class Reader {
   const Architecture architecture_;
   const ReadStorage& read_;
   Graph graph_;
-  int64_t flattened_area_ = 0;         // rows times columns in front of the first dense layer
-  std::string storage_key_, storage_;  // the last one, because tensors may be views of one storage
+  int64_t flattened_area_ = 0;  // rows times columns in front of the first dense layer
+  std::string_view storage_key_;
+  std::string storage_;  // the last one, because tensors may be views of one storage
 };
 
 void Reader::expect(const std::string& name, const Extents& shape) const {
@@ -184,7 +185,7 @@ std::vector<float> Reader::values(const std::string& name) {
   const TorchTensor& tensor = *find(tensors_, name);
   const uint64_t bytes = static_cast<uint64_t>(tensor.storage_elements) * storage_element_size(tensor.storage_type);
   if (storage_key_ != tensor.storage || storage_.size() != bytes) {
-    storage_ = read_(tensor.storage, bytes);
+    storage_ = read_(std::string(tensor.storage), bytes);
     storage_key_ = tensor.storage;
   }
   return tensor_values(tensor, storage_);

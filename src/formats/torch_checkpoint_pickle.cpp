@@ -60,6 +60,7 @@ class Machine {
   std::vector<PickleId> stack_;
   std::vector<size_t> marks_;
   std::unordered_map<uint64_t, PickleId> memo_;
+  size_t copied_ = 0;  // items that OrderedDicts took from lists
 };
 
 uint64_t Machine::little_endian(size_t count) {
@@ -124,6 +125,7 @@ std::vector<PickleId> Machine::pairs_of(PickleId list) {
   if (object(list).kind != PickleKind::list) return items;
   for (const PickleId pair : object(list).items) {
     if (object(pair).items.size() != 2) return {};
+    if (++copied_ > kMaxObjects) fail("its lists of pairs are copied too often");  // one list, recalled again and again
     items.insert(items.end(), object(pair).items.begin(), object(pair).items.end());
   }
   return items;

@@ -13,6 +13,7 @@ namespace slimpilot {
 namespace {
 
 constexpr size_t kMaxRank = 8;
+constexpr size_t kMaxName = 256;                   // bytes
 constexpr int64_t kMaxStorage = int64_t{1} << 40;  // elements
 
 class Finder {
@@ -76,7 +77,7 @@ const PickleObject& Finder::state_dictionary() const {
     if (holds_tensors(*place)) return *place;
   for (const PickleObject* place : places)
     if (is_module(*place))
-      throw Error("holds a whole pickled module (" + std::string(pickle_[place->items[0]].name) +
+      throw Error("holds a whole pickled module (" + std::string(pickle_[place->items[0]].name.substr(0, kMaxName)) +
                   "), which only its Python code could rebuild; save the weights alone with "
                   "torch.save(model.state_dict(), FILE)");
   throw Error(
@@ -93,6 +94,7 @@ void Finder::take_storage(TorchTensor& tensor, const PickleObject& storage) cons
   if (type.kind != PickleKind::global || key.kind != PickleKind::text || count.kind != PickleKind::integer)
     fail(tensor, "has a storage without a name");
   if (count.integer < 0 || count.integer > kMaxStorage) fail(tensor, "has a storage of absurd size");
+  if (type.name.size() > kMaxName || key.text.size() > kMaxName) fail(tensor, "has a storage of absurd name");
   tensor.storage_type = type.name;
   tensor.storage = key.text;
   tensor.storage_elements = count.integer;
@@ -165,6 +167,8 @@ std::vector<TorchTensor> Finder::tensors() {
     const PickleObject& key = item(dictionary, i);
     const PickleObject* call = tensor_call(item(dictionary, i + 1));
     if (call == nullptr || key.kind != PickleKind::text) continue;
+    if (key.text.size() > kMaxName)
+      throw Error("a tensor's name has " + std::to_string(key.text.size()) + " characters; the file is damaged");
     if (!names.insert(key.text).second)
       throw Error("tensor '" + std::string(key.text) + "' is there twice; the file is damaged");
     found.push_back(tensor(std::string(key.text), *call));
@@ -181,7 +185,7 @@ T element(std::string_view storage, uint64_t index) {
   return value;
 }
 
-float element_as_float(const std::string& type, std::string_view storage, uint64_t index) {
+float element_as_float(std::string_view type, std::string_view storage, uint64_t index) {
   if (type == "FloatStorage") return element<float>(storage, index);
   if (type == "HalfStorage") return half_to_float(element<uint16_t>(storage, index));
   if (type == "BFloat16Storage") return std::bit_cast<float>(uint32_t{element<uint16_t>(storage, index)} << 16);
@@ -212,7 +216,7 @@ std::vector<TorchTensor> torch_state(const Pickle& pickle, uint64_t max_elements
 std::vector<float> tensor_values(const TorchTensor& tensor, std::string_view storage) {
   const auto known = {"FloatStorage", "HalfStorage", "BFloat16Storage", "DoubleStorage", "LongStorage"};
   if (std::find(known.begin(), known.end(), tensor.storage_type) == known.end())
-    throw Error("tensor '" + tensor.name + "' is a " + tensor.storage_type +
+    throw Error("tensor '" + tensor.name + "' is a " + std::string(tensor.storage_type) +
                 "; float32, float16, bfloat16, float64 and int64 are read: save model.float().state_dict()");
   size_t count = 1;
   for (const int64_t extent : tensor.shape) count *= static_cast<size_t>(extent);

@@ -97,6 +97,14 @@ TEST(TorchPickle, RefusesBrokenStreams) {
   EXPECT_TRUE(contains(pickle_error(std::string(2'000'000, 'N')), "more than 1048576 objects"));
 }
 
+TEST(TorchPickle, DoesNotMultiplyAListOfPairs) {
+  std::string bytes = "ccollections\nOrderedDict\nq\0]q\1("s;
+  for (int i = 0; i < 2000; ++i) bytes += "NN\x86";
+  bytes += "e\x85q\2"s;
+  for (int i = 0; i < 2000; ++i) bytes += "h\0h\2R0"s;
+  EXPECT_TRUE(contains(pickle_error(bytes + "."), "copied too often"));
+}
+
 TEST(TorchPickle, AllowsCircles) {
   const std::string bytes = "}q\x01X\x05\0\0\0modelh\x01s."s;
   const Pickle pickle = parse_pickle(bytes);
