@@ -48,7 +48,9 @@ expect 2 "--color red" info random:pilotnet --color red
 
 expect_error "nowhere/model.h5" info nowhere/model.h5
 expect_error "nowhere/model.tflite" info nowhere/model.tflite
-expect_error ".h5 and .tflite are read" info model.pt
+expect_error ".pt and .ckpt are read" info model.onnx
+expect_error "nowhere/model.ckpt" info nowhere/model.ckpt
+expect_error "model.state_dict()" info "$source/tests/golden/torch/whole_module.pth"
 expect_error "pilotnet_same" info random:nonsense
 expect_error "--lambda" info "$source/tests/golden/keras/lambda.h5"
 expect_error "nowhere" predict random:pilotnet nowhere.png
@@ -60,6 +62,8 @@ expect 0 "1595534 parameters" info random:pilotnet
 holds output "1x66x200x3"
 expect 0 "62470 parameters" info random:deepest_lstm_tiny_pilotnet:7
 
+expect 0 "x·(0.003921569" info "$source/tests/golden/torch/training.ckpt"
+expect 0 "pilotnet.tflite" convert "$source/tests/golden/torch/pilotnet.pth" pilotnet.tflite
 expect 0 "lstm.tflite" convert random:deepest_lstm_tiny_pilotnet lstm.tflite
 expect 0 "1x50x100x3" info lstm.tflite
 holds output "rows 240:480"

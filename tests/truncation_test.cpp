@@ -36,6 +36,11 @@ TEST(Truncation, OfKerasFiles) {
   expect_errors(read_file(fs::path(SOURCE_DIR) / "tests/golden/keras/convolutions.h5"), ".h5", 200);
 }
 
+TEST(Truncation, OfPyTorchFiles) {
+  for (const char* name : {"half.pt", "legacy.pth"})
+    expect_errors(read_file(fs::path(SOURCE_DIR) / "tests/golden/torch" / name), ".pth", 200);
+}
+
 TEST(Truncation, OfTfliteFiles) {
   expect_errors(to_tflite(simplify(make_network("deepest_lstm_tiny_pilotnet", 1))), ".tflite", 200);
 }

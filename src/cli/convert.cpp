@@ -15,7 +15,7 @@ void run_convert(int argc, char** argv) {
   ModelOptions options;
   Arguments arguments("convert",
                       "read a model, fold what costs time, and write it in the format that OUT's ending says (.tflite)");
-  arguments.positional("IN", in, "a .h5 or .tflite file, or random:NETWORK[:SEED]");
+  arguments.positional("IN", in, "a .h5, .pth or .tflite file, or random:NETWORK[:SEED]");
   arguments.positional("OUT", out, "the file to write");
   options.declare(arguments);
   arguments.parse(argc, argv);

@@ -32,7 +32,7 @@ struct Options {
 
   void parse(int argc, char** argv) {
     Arguments arguments("optimize", "apply techniques to a model, measure each, write the models and a table");
-    arguments.positional("MODEL", model, "a .h5 or .tflite file, or random:NETWORK[:SEED]");
+    arguments.positional("MODEL", model, "a .h5, .pth or .tflite file, or random:NETWORK[:SEED]");
     arguments.option_list("--techniques", techniques, "all, or names from `slimpilot techniques`");
     arguments.option("--out", out, "folder for models and results.json");
     arguments.option("--calibration", calibration, "how integer ranges are found: minmax, percentile or mse");

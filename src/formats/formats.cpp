@@ -23,7 +23,8 @@ Graph read_model(const std::filesystem::path& path, const ReadOptions& options) 
   const std::string kind = ending(path);
   if (kind == ".h5") return read_keras_h5(path, options);
   if (kind == ".tflite") return read_tflite(path);
-  throw Error(path.string() + ": cannot tell the model's format from this ending; .h5 and .tflite are read");
+  if (kind == ".pth" || kind == ".pt" || kind == ".ckpt") return read_torch_checkpoint(path);
+  throw Error(path.string() + ": cannot tell the model's format from this ending; .h5, .tflite, .pth, .pt and .ckpt are read");
 }
 
 size_t write_model(const Graph& graph, const std::filesystem::path& path) {

@@ -20,8 +20,8 @@ struct ReadOptions {
   std::map<std::string, ScaleOffset> lambdas;  // by layer name
 };
 
-/// Reads `path` by its ending (.h5, .tflite). The graph is verified. Throws Error for anything that is not a model
-/// slimpilot understands, naming the file and the layer.
+/// Reads `path` by its ending (.h5, .tflite, .pth, .pt, .ckpt). The graph is verified. Throws Error for anything that is not a
+/// model slimpilot understands, naming the file and the layer.
 Graph read_model(const std::filesystem::path& path, const ReadOptions& options = {});
 
 /// Writes `path` by its ending (.tflite), through a temporary file; returns the file's bytes. Throws Error when the
@@ -30,6 +30,10 @@ size_t write_model(const Graph& graph, const std::filesystem::path& path);
 
 /// A Sequential model of Keras 1.2 or 2. libhdf5 runs in a child process under memory and time limits.
 Graph read_keras_h5(const std::filesystem::path& path, const ReadOptions& options);
+
+/// A state dictionary of PyTorch whose names and shapes are those of a network of the reference study; nothing in the file is
+/// executed.
+Graph read_torch_checkpoint(const std::filesystem::path& path);
 
 /// TensorFlow Lite: float32, float16 and int8 weights, int8 and int16 activations.
 Graph read_tflite(const std::filesystem::path& path);

@@ -70,6 +70,7 @@ class Builder {
   Preprocessing& preprocessing() { return graph_.preprocessing; }
   Graph finish() {
     graph_.outputs = {last_};
+    if (element_count(shape()) != std::ssize(graph_.meaning)) graph_.meaning.clear();
     verify(graph_);
     return std::move(graph_);
   }
@@ -132,34 +133,34 @@ void normalize_imagenet(Preprocessing& p) {
   }
 }
 
-Graph pilotnet(std::string_view name, Padding padding, uint64_t seed, const NetworkOptions& options) {
+void dense_layers(Builder& b, const std::vector<int>& units) {
+  b.flatten();
+  for (size_t i = 0; i + 1 < units.size(); ++i) b.dense(units[i]);
+  b.dense(units.back(), ActivationKind::none);
+}
+
+Graph pilotnet(std::string_view name, const NetworkWidths& widths, uint64_t seed, const NetworkOptions& options) {
+  const Padding padding = name == "pilotnet_same" ? Padding::same : Padding::valid;
   Builder b(name, {1, 66, 200, 3}, seed, options);
   if (padding == Padding::same)
     normalize_imagenet(b.preprocessing());
   else
     normalize_unit(b.preprocessing());
   b.batch_norm();
-  b.conv(24, 5, 2, padding);
-  b.conv(36, 5, 2, padding);
-  b.conv(48, 5, 2, padding);
-  b.conv(64, 3, 1, padding);
-  b.conv(64, 3, 1, padding);
-  b.flatten();
-  for (const int units : {1164, 100, 50, 10}) b.dense(units);
-  b.dense(static_cast<int>(options.outputs.size()), ActivationKind::none);
+  for (size_t i = 0; i < widths.convs.size(); ++i) b.conv(widths.convs[i], i < 3 ? 5 : 3, i < 3 ? 2 : 1, padding);
+  dense_layers(b, widths.dense);
   return b.finish();
 }
 
-Graph deepest_lstm_tiny_pilotnet(std::string_view name, uint64_t seed, const NetworkOptions& options) {
+Graph deepest_lstm_tiny_pilotnet(std::string_view name, const NetworkWidths& widths, uint64_t seed,
+                                 const NetworkOptions& options) {
   Builder b(name, {1, 50, 100, 3}, seed, options);
   normalize_imagenet(b.preprocessing());
-  for (int i = 0; i < 3; ++i) b.conv(8, 3, 2, Padding::valid);
+  for (const int filters : widths.convs) b.conv(filters, 3, 2, Padding::valid);
   const Shape image = b.shape();
   b.reshape("reshape", {1, 1, image[1], image[2], image[3]});
-  for (const bool sequences : {true, true, false}) b.conv_lstm(8, 5, sequences);
-  b.flatten();
-  for (const int units : {50, 10}) b.dense(units);
-  b.dense(static_cast<int>(options.outputs.size()), ActivationKind::none);
+  for (size_t i = 0; i < widths.lstms.size(); ++i) b.conv_lstm(widths.lstms[i], 5, i + 1 < widths.lstms.size());
+  dense_layers(b, widths.dense);
   return b.finish();
 }
 
@@ -167,12 +168,24 @@ Graph deepest_lstm_tiny_pilotnet(std::string_view name, uint64_t seed, const Net
 
 std::vector<std::string_view> network_names() { return {"pilotnet", "pilotnet_same", "deepest_lstm_tiny_pilotnet"}; }
 
-Graph make_network(std::string_view name, uint64_t seed, const NetworkOptions& options) {
-  if (name == "pilotnet") return pilotnet(name, Padding::valid, seed, options);
-  if (name == "pilotnet_same") return pilotnet(name, Padding::same, seed, options);
-  if (name == "deepest_lstm_tiny_pilotnet") return deepest_lstm_tiny_pilotnet(name, seed, options);
+NetworkWidths network_widths(std::string_view name) {
+  if (name == "pilotnet" || name == "pilotnet_same")
+    return {.convs = {24, 36, 48, 64, 64}, .lstms = {}, .dense = {1164, 100, 50, 10, 2}};
+  if (name == "deepest_lstm_tiny_pilotnet") return {.convs = {8, 8, 8}, .lstms = {8, 8, 8}, .dense = {50, 10, 2}};
   throw Error("there is no network '" + std::string(name) +
               "'; the networks are pilotnet, pilotnet_same and deepest_lstm_tiny_pilotnet");
+}
+
+Graph make_network(std::string_view name, uint64_t seed, const NetworkOptions& options) {
+  NetworkWidths widths = network_widths(name);
+  if (options.widths) {
+    check(widths.convs.size() == options.widths->convs.size() && widths.lstms.size() == options.widths->lstms.size() &&
+          widths.dense.size() == options.widths->dense.size());
+    widths = *options.widths;
+  } else {
+    widths.dense.back() = static_cast<int>(options.outputs.size());
+  }
+  return widths.lstms.empty() ? pilotnet(name, widths, seed, options) : deepest_lstm_tiny_pilotnet(name, widths, seed, options);
 }
 
 }  // namespace slimpilot

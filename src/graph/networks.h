@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -19,12 +20,25 @@ std::vector<std::string_view> network_names();
 /// trained network. `keras`: what Keras starts training from (Glorot uniform; recurrent kernels orthogonal).
 enum class Initialization { trained_size, keras };
 
-struct NetworkOptions {
-  Initialization initialization = Initialization::trained_size;
-  std::vector<OutputMeaning> outputs{{"v", "m/s", 6.5f, 24}, {"w", "rad/s", -7.1f, 7.1f}};
+/// Output channels and units of a network's layers; kernels, strides and the input stay the named network's own. The last
+/// dense layer is the output.
+struct NetworkWidths {
+  std::vector<int> convs, lstms, dense;
+  bool operator==(const NetworkWidths&) const = default;
 };
 
 /// Throws Error with the known names for an unknown one.
+NetworkWidths network_widths(std::string_view name);
+
+struct NetworkOptions {
+  Initialization initialization = Initialization::trained_size;
+  std::vector<OutputMeaning> outputs{{"v", "m/s", 6.5f, 24}, {"w", "rad/s", -7.1f, 7.1f}};
+  std::optional<NetworkWidths> widths;  // a narrower or wider one, with as many layers; it also says how many outputs
+};
+
+/// Constants are named "conv1/kernel", "conv1/bias", "conv_lstm1/kernel", "conv_lstm1/recurrent_kernel", "conv_lstm1/bias",
+/// "dense1/kernel", "dense1/bias", …, "batch_norm/gamma" (beta, mean, variance). Where `outputs` are not as many as the network's
+/// results, these have no meaning. Throws Error with the known names for an unknown one.
 Graph make_network(std::string_view name, uint64_t seed, const NetworkOptions& options = {});
 
 }  // namespace slimpilot
