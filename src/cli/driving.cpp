@@ -32,6 +32,7 @@ std::optional<Command> constant_command(const std::string& text) {
 
 void DrivingOptions::declare(Arguments& arguments) {
   arguments.option_list("--circuit", circuits, "names from `slimpilot circuits`, or centre lines as FILE.csv");
+  arguments.option("--seed", seed, "the first seed");
   declare_details(arguments);
 }
 
@@ -39,7 +40,6 @@ void DrivingOptions::declare_details(Arguments& arguments) {
   arguments.option("--starts", starts, "start points, evenly along the circuit");
   arguments.option("--both-directions", both_directions, "from each start point, drive both ways");
   arguments.option("--seeds", seeds, "drives from each start, with different draws of latency and rain");
-  arguments.option("--seed", seed, "the first seed");
   arguments.option("--start-m", start_m, "where the first start point lies along the circuit, in metres");
   arguments.option("--control-ms", control_ms, "simulated time between two looks of the pilot at the camera");
   arguments.option("--command-ms", command_ms, "commands reach the robot at multiples of this (0: at once)");

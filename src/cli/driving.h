@@ -21,7 +21,7 @@ struct DrivingOptions {
   std::string latency_ms = "0", scenery = "default";
   uint64_t seed = 1;
 
-  /// Everything but which circuits, which commands name differently.
+  /// Everything but which circuits and the seed, which commands name differently.
   void declare_details(Arguments& arguments);
   void declare(Arguments& arguments);
   /// Throws UsageError for numbers that make no sense.

@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/stats.h"
 #include "cli/commands.h"
+#include "cli/driving.h"
 #include "cli/evaluation.h"
 #include "cli/model_options.h"
 #include "formats/formats.h"
@@ -16,6 +18,8 @@
 #include "optimize/calibration_frames.h"
 #include "optimize/passes.h"
 #include "optimize/recipes.h"
+#include "host/atomic_file.h"
+#include "report/driving.h"
 #include "report/table.h"
 
 namespace slimpilot {
@@ -27,6 +31,7 @@ struct Options {
   int calibration_frames = 100;
   double percentile = 99.99;
   uint64_t seed = 1;
+  DrivingOptions driving{.starts = 2, .both_directions = true, .latency_ms = "measured"};
   ModelOptions model_options;
   DataOptions data;
 
@@ -38,12 +43,16 @@ struct Options {
     arguments.option("--calibration", calibration, "how integer ranges are found: minmax, percentile or mse");
     arguments.option("--calibration-frames", calibration_frames, "frames that calibrate; never those that are evaluated");
     arguments.option("--percentile", percentile, "percent of numbers that --calibration percentile keeps");
-    arguments.option("--seed", seed, "chooses the calibration frames");
+    arguments.option("--seed", seed, "chooses the calibration frames; the first seed of the drives");
+    arguments.option_list("--drive", driving.circuits, "circuits that every technique drives, names or FILE.csv; with:");
+    driving.declare_details(arguments);
     data.declare(arguments);
     model_options.declare(arguments);
     arguments.parse(argc, argv);
     if (calibration_frames < 1) throw UsageError("--calibration-frames must be at least 1");
     if (!(percentile > 50 && percentile <= 100)) throw UsageError("--percentile must be above 50 and at most 100");
+    driving.seed = seed;
+    if (!driving.circuits.empty()) driving.check_values();
   }
 };
 
@@ -128,6 +137,39 @@ ModelResult run_technique(const Pass& pass, const Graph& graph, const PassContex
   return result;
 }
 
+/// Drives what the file holds on every circuit, its own latency injected unless one is given, and draws the paths.
+std::vector<DrivingResult> drive_technique(const ModelResult& model, const Options& options) {
+  const DriverModel driver(model.technique, read_model(model.model_path));
+  const std::vector<double> latency_ms = options.driving.latencies_ms(driver.driver());
+  std::vector<DrivingResult> results;
+  for (const Circuit& circuit : options.driving.circuits_to_drive()) {
+    const CircuitDrives drives = drive_circuit(driver.driver(), circuit, options.driving, latency_ms);
+    const std::string picture = "paths/" + model.technique + "-" + circuit.name + ".svg";
+    make_folder((std::filesystem::path(options.out) / "paths").string());
+    write_file_atomically(std::filesystem::path(options.out) / picture, path_picture(circuit, drives.episodes));
+    results.push_back({drives.summary, options.driving.control_ms, quantile(latency_ms, 0.5), picture});
+  }
+  return results;
+}
+
+/// A few of the evaluated frames, spread over them, for the report.
+std::vector<SampleFrame> save_sample_frames(const Dataset& dataset, const Options& options) {
+  constexpr size_t kFrames = 6;
+  make_folder((std::filesystem::path(options.out) / "frames").string());
+  std::vector<SampleFrame> samples;
+  for (size_t i = 0; i < std::min(kFrames, dataset.size()); ++i) {
+    const size_t index = (2 * i + 1) * dataset.size() / (2 * kFrames);
+    const Frame& frame = dataset.frame(index);
+    const std::string file = "frames/" + std::to_string(i) + ".png";
+    write_png(std::filesystem::path(options.out) / file, read_image(frame.image));
+    std::string label;
+    const auto& columns = dataset.recordings[dataset.frames[index].recording].columns;
+    for (size_t c = 0; c < columns.size(); ++c) label += fmt::format("{}{} {:.2f}", c ? ", " : "", columns[c], frame.labels[c]);
+    samples.push_back({file, label});
+  }
+  return samples;
+}
+
 }  // namespace
 
 void run_optimize(int argc, char** argv) {
@@ -135,6 +177,7 @@ void run_optimize(int argc, char** argv) {
   options.parse(argc, argv);
   const auto passes = find_techniques(options.techniques);
   calibration_method(options.calibration);
+  options.driving.circuits_to_drive();  // says early what is wrong
   Graph graph = load_model(options.model, options.model_options);
   make_folder(options.out);
   std::vector<FrameId> selected;
@@ -154,14 +197,18 @@ void run_optimize(int argc, char** argv) {
   if (needs_calibration) calibration.emplace(calibrate(options, graph, calibration_frames));
   const PassContext context{calibration ? &*calibration : nullptr};
   const Evaluator evaluator(graph, evaluated);
+  run.sample_frames = save_sample_frames(evaluated, options);
   for (const Pass* pass : passes) {
     check_cancelled();
     run.models.push_back(run_technique(*pass, graph, context, evaluator, options));
+    if (!options.driving.circuits.empty() && !run.models.back().model_path.empty())
+      run.models.back().driving = drive_technique(run.models.back(), options);
     run.models.back().command = row_command(argc, argv, std::string(pass->name));
     write_results(run, std::filesystem::path(options.out) / "results.json");
   }
   fmt::print("{}", results_table(run));
   if (evaluated.columns.size() > 1) fmt::print("\n{}", outputs_table(run));
+  if (!options.driving.circuits.empty()) fmt::print("\n{}", driving_results_table(run));
   const bool any_failed =
       std::any_of(run.models.begin(), run.models.end(), [](const ModelResult& m) { return m.status.starts_with("failed"); });
   if (any_failed) throw Error("some techniques failed; the table says why");

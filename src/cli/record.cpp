@@ -21,7 +21,7 @@ namespace {
 struct Options {
   std::vector<std::string> circuits;
   std::string out, driver = "expert", scenery = "default";
-  double laps = 1, disturb = 0, control_ms = 50;
+  double laps = 1, disturb = 0, control_ms = 50, top_speed = Expert::kTopSpeed;
   bool both_directions = false;
   uint64_t seed = 1;
   ModelOptions model;
@@ -35,6 +35,7 @@ struct Options {
     arguments.option("--disturb", disturb, "push the car off its line now and then, this strongly (0: not; 1: up to half a metre), "
                                            "so that recovering is in the data");
     arguments.option("--driver", driver, "who steers: expert, or a model file; the labels are the expert's in both cases");
+    arguments.option("--top-speed", top_speed, "what the expert accelerates to on straights, in m/s");
     arguments.option("--control-ms", control_ms, "milliseconds of simulated time between commands");
     arguments.option("--scenery", scenery, "default, or no_line, white_line, white_road, no_wall, night, rain joined by '+'");
     arguments.option("--seed", seed, "of the disturbances and the rain");
@@ -43,6 +44,7 @@ struct Options {
     if (circuits.empty()) throw UsageError("--circuit is required; `slimpilot circuits` lists the names");
     if (out.empty()) throw UsageError("--out is required: the folder for the recordings");
     if (!(laps > 0) || !(disturb >= 0) || !(control_ms >= 1)) throw UsageError("--laps, --disturb and --control-ms must be positive");
+    if (!(top_speed >= 8)) throw UsageError("--top-speed must be at least 8 m/s");
   }
 };
 
@@ -76,8 +78,8 @@ class Recorder {
   void record(const Circuit& circuit, bool reverse) {
     const Track track(circuit.centre_line, circuit.road_width_m);
     const std::string name = circuit.name + (reverse ? "_reverse" : "_forward");
-    const auto settings = fmt::format("circuit {} reverse {} laps {} disturb {} driver {} control_ms {} scenery {} seed {}\n", circuit.name,
-                                      reverse, options_.laps, options_.disturb, options_.driver, options_.control_ms,
+    const auto settings = fmt::format("circuit {} reverse {} laps {} disturb {} driver {} top_speed {} control_ms {} scenery {} seed {}\n", circuit.name,
+                                      reverse, options_.laps, options_.disturb, options_.driver, options_.top_speed, options_.control_ms,
                                       options_.scenery, options_.seed);
     Formula1Writer writer(std::filesystem::path(options_.out) / name, settings);
     const double whole_m = options_.laps * track.length_m();
@@ -112,7 +114,7 @@ class Recorder {
   using Label = std::function<void(const Image&, const Command&, double)>;
 
   Episode drive(const Track& track, const EpisodeOptions& options, const Label& add) {
-    Expert expert;
+    Expert expert(options_.top_speed);
     std::optional<NetworkPilot> network;
     if (driver_.plan != nullptr) network.emplace(*driver_.graph, *driver_.plan);
     Command label;

@@ -27,6 +27,27 @@ void put_deviation(Json& json, const std::optional<Deviation>& d) {
   json["max_difference"] = d ? number(d->max_difference) : Json(nullptr);
 }
 
+Json to_json(const DrivingResult& d) {
+  const DrivingMetrics& m = d.summary.mean;
+  return {{"circuit", d.summary.circuit},
+          {"drives", d.summary.drives},
+          {"drives_finished", d.summary.successes},
+          {"success_rate", static_cast<double>(d.summary.successes) / d.summary.drives},
+          {"success_rate_95", {d.summary.success_rate.low, d.summary.success_rate.high}},
+          {"lap_seconds", m.lap_seconds ? Json(*m.lap_seconds) : Json(nullptr)},
+          {"average_speed", number(m.average_speed)},
+          {"percentage_completed", number(m.percentage_completed)},
+          {"lateral_error_mean_m", number(m.lateral_error_mean)},
+          {"lateral_error_p95_m", number(m.lateral_error_p95)},
+          {"lateral_error_max_m", number(m.lateral_error_max)},
+          {"off_road_events", m.off_road_events},
+          {"position_deviation_mae", number(m.position_deviation_mae)},
+          {"suddenness_distance", number(m.suddenness_distance)},
+          {"control_ms", d.control_ms},
+          {"latency_ms", d.latency_ms},
+          {"picture", d.picture}};
+}
+
 Json to_json(const ModelResult& m) {
   Json json{{"technique", m.technique},
             {"status", m.status},
@@ -50,6 +71,8 @@ Json to_json(const ModelResult& m) {
     put_deviation(output, o.deviation);
     json["outputs"].push_back(std::move(output));
   }
+  if (!m.driving.empty()) json["driving"] = Json::array();
+  for (const DrivingResult& d : m.driving) json["driving"].push_back(to_json(d));
   json["command"] = m.command;
   return json;
 }
@@ -62,6 +85,7 @@ void write_results(const RunResult& run, const std::filesystem::path& path) {
             {"reference", run.reference},
             {"frames", run.frames},
             {"calibration_frames", run.calibration_frames}};
+  for (const SampleFrame& f : run.sample_frames) json["sample_frames"].push_back({{"file", f.file}, {"label", f.label}});
   json["techniques"] = Json::array();
   for (const ModelResult& m : run.models) json["techniques"].push_back(to_json(m));
   write_file_atomically(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");

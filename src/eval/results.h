@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "eval/driving.h"
 #include "eval/latency.h"
 #include "eval/offline.h"
 
@@ -16,6 +17,18 @@ struct OutputResult {
   std::string name;
   LabelErrors errors;
   std::optional<Deviation> deviation;
+};
+
+/// How a model drove one circuit.
+struct DrivingResult {
+  DrivingSummary summary;
+  double control_ms = 0, latency_ms = 0;  // latency: the median of what was injected
+  std::string picture;                    // of the paths: a file beside results.json
+};
+
+/// A frame as the report shows it: a file beside results.json and what its labels are.
+struct SampleFrame {
+  std::string file, label;
 };
 
 /// `status`: "ok", "ok, …" with a remark, or "failed: …"; then the numbers are missing.
@@ -28,6 +41,7 @@ struct ModelResult {
   std::optional<Latency> latency;
   std::string isa;
   int threads = 1;
+  std::vector<DrivingResult> driving;
 };
 
 /// What all models of one run have in common.
@@ -35,6 +49,7 @@ struct RunResult {
   std::string command, model, reference;
   size_t frames = 0, calibration_frames = 0;
   std::vector<ModelResult> models;
+  std::vector<SampleFrame> sample_frames;
 };
 
 /// results.json: {"command", "model", "frames", …, "techniques": [one object per model]}; numbers that are missing or not

@@ -80,10 +80,6 @@ const std::vector<std::string> kHeader{"circuit", "laps finished", "lap s",  "m/
 
 }  // namespace
 
-std::string success_text(const DrivingSummary& s) {
-  return fmt::format("{}/{} ({:.0f}-{:.0f} %)", s.successes, s.drives, 100 * s.success_rate.low, 100 * s.success_rate.high);
-}
-
 std::string driving_table(const DrivingRun& run) {
   std::vector<std::vector<std::string>> rows{kHeader};
   for (const CircuitDrives& c : run.circuits) rows.push_back(driving_row(c));

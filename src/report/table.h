@@ -18,6 +18,12 @@ std::string results_table(const RunResult& run);
 /// The same per output, where there are several.
 std::string outputs_table(const RunResult& run);
 
+/// How each model drove each circuit, where they did.
+std::string driving_results_table(const RunResult& run);
+
+/// "20/20 (84-100 %)": drives finished, and the 95 % interval of the rate.
+std::string success_text(const DrivingSummary& summary);
+
 /// Number formats of all tables: MB with two decimals (four below 0.1), errors with five significant digits, dB with one
 /// decimal.
 std::string megabytes(size_t bytes);

@@ -70,7 +70,7 @@ Command Expert::operator()(const Image& frame) {
     throttle_ = 2;
     return {7, 0.011 * error + 0.011 * change};
   }
-  throttle_ = std::min(throttle_ + 0.3, 6.0);
+  throttle_ = std::min(throttle_ + 0.3, top_speed_ / 4);
   return {4 * throttle_, 0.001 * error + 0.004 * change};
 }
 
