@@ -34,7 +34,7 @@ if(SLIMPILOT_TRAINING)
   set(training_libraries third_party_torch)
   set(training_excludes "/without_libtorch\\.cpp$")
 else()
-  set(training_excludes "/(torch_graph|trainer|blas)\\.cpp$|/(torch_graph|trainer)_test\\.cpp$")
+  set(training_excludes "/(torch_graph|trainer|threads)\\.cpp$|/(torch_graph|trainer)_test\\.cpp$")
 endif()
 
 # flatbuffers_schema(TARGET file.fbs): headers generated from our own schema.
