@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph in libtorch against the reference engine, op by op and for the networks.
-#include "training/torch_graph.h"
+#include "training/libtorch/torch_graph.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debian links libtorch to libblas.so.3, an alternative that several packages provide; a function that only a fast one has
 // tells.
-#include "training/threads.h"
+#include "training/libtorch/threads.h"
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ops in libtorch, with gradients. Convolutions see NHWC tensors as NCHW ones in channels_last order, which moves no data
 // and is oneDNN's fastest layout here.
-#include "training/torch_graph.h"
+#include "training/libtorch/torch_graph.h"
 
 #include <algorithm>
 #include <array>

@@ -12,10 +12,10 @@
 #include "training/adam.h"
 #include "training/checkpoint.h"
 #include "training/frame_cache.h"
+#include "training/libtorch/threads.h"
+#include "training/libtorch/torch_graph.h"
 #include "training/schedule.h"
 #include "training/settings.h"
-#include "training/threads.h"
-#include "training/torch_graph.h"
 
 namespace slimpilot {
 namespace {
