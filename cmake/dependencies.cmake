@@ -29,7 +29,7 @@ add_library(third_party_opencv INTERFACE)
 target_include_directories(third_party_opencv SYSTEM INTERFACE ${OpenCV_INCLUDE_DIRS})
 target_link_libraries(third_party_opencv INTERFACE ${OpenCV_LIBS})
 
-# libtorch without its CMake package, which wants protobuf and more. Without libtorch, training/ is one function that says so.
+# libtorch without its CMake package, which wants protobuf and more.
 if(SLIMPILOT_TRAINING)
   find_library(TORCH_CPU_LIBRARY torch_cpu REQUIRED)
   find_library(C10_LIBRARY c10 REQUIRED)
@@ -37,10 +37,6 @@ if(SLIMPILOT_TRAINING)
   add_library(third_party_torch INTERFACE)
   target_include_directories(third_party_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIR})
   target_link_libraries(third_party_torch INTERFACE ${TORCH_CPU_LIBRARY} ${C10_LIBRARY} ${CMAKE_DL_LIBS})
-  set(training_libraries third_party_torch)
-  set(training_excludes "/without_libtorch\\.cpp$")
-else()
-  set(training_excludes "/(torch_graph|trainer|blas)\\.cpp$|/(torch_graph|trainer)_test\\.cpp$")
 endif()
 
 # flatbuffers_schema(TARGET file.fbs): headers generated from our own schema.

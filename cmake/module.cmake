@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# module(NAME DEPENDS other modules LIBRARIES third-party targets EXCLUDE regex of files): the folder src/NAME as one static library, its
-# *_test.cpp as one test program, its *_bench.cpp as one benchmark, each *_fuzz.cpp as one fuzz target.
+# module(NAME DEPENDS other modules LIBRARIES third-party targets): the folder src/NAME as one static library, its
+# *_test.cpp as one test program, its *_bench.cpp as one benchmark, each *_fuzz.cpp as one fuzz target. FOLDER names
+# another folder in src/, EXCLUDE is a regex of files that are left out.
 
 # Instruction-set flags follow from the file name alone; nothing else in the build knows about them.
 set(isa_flags_avx2 -mavx2 -mfma -mf16c)
@@ -26,8 +27,11 @@ function(select_isa_sources output)
 endfunction()
 
 function(module name)
-  cmake_parse_arguments(MODULE "" "EXCLUDE" "DEPENDS;LIBRARIES" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  cmake_parse_arguments(MODULE "" "FOLDER;EXCLUDE" "DEPENDS;LIBRARIES" ${ARGN})
+  if(NOT MODULE_FOLDER)
+    set(MODULE_FOLDER ${name})
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${MODULE_FOLDER}/*.cpp)
   if(MODULE_EXCLUDE)
     list(FILTER sources EXCLUDE REGEX "${MODULE_EXCLUDE}")
   endif()

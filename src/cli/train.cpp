@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
+#include "cli/training_program.h"
 #include "data/selection.h"
 #include "formats/formats.h"
 #include "graph/networks.h"
@@ -141,6 +142,7 @@ void require_fresh_start(const Options& options, const std::filesystem::path& ch
 void run_train(int argc, char** argv) {
   Options options;
   options.parse(argc, argv);
+  continue_as_training_program(argc, argv);
   const TrainFiles files{options.out + ".checkpoint", options.out + ".log.csv"};
   require_fresh_start(options, files.checkpoint);
   Split split = split_recordings(options);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debian links libtorch to libblas.so.3, an alternative that several packages provide; a function that only a fast one has
 // tells.
-#include "training/blas.h"
+#include "training/libtorch/threads.h"
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
@@ -10,7 +10,7 @@
 
 namespace slimpilot {
 
-void prepare_blas(int threads) {
+void set_training_threads(int threads) {
   void* const set_threads = dlsym(RTLD_DEFAULT, "openblas_set_num_threads");
   const bool is_fast = set_threads != nullptr || dlsym(RTLD_DEFAULT, "mkl_get_version") != nullptr ||
                        dlsym(RTLD_DEFAULT, "bli_info_get_version_str") != nullptr;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ops in libtorch, with gradients. Convolutions see NHWC tensors as NCHW ones in channels_last order, which moves no data
 // and is oneDNN's fastest layout here.
-#include "training/torch_graph.h"
+#include "training/libtorch/torch_graph.h"
 
 #include <algorithm>
 #include <array>
@@ -94,7 +94,9 @@ at::Tensor conv_lstm(const at::Tensor& x, const std::vector<at::Tensor>& constan
 
 at::Tensor batch_norm(const at::Tensor& x, const std::vector<at::Tensor>& constants, float epsilon, const ForwardMode& mode) {
   const bool is_image = x.dim() == 4;
-  const at::Tensor rows = is_image ? to_nchw(x) : x.reshape({-1, x.size(-1)});
+  at::Tensor rows = is_image ? to_nchw(x) : x.reshape({-1, x.size(-1)});
+  constexpr int64_t few = 16;  // libtorch takes 100 ms for 64 images 66×200×3 in channels_last order, 10 ms channel by channel
+  if (is_image && x.size(3) < few) rows = rows.contiguous();
   const at::Tensor y = at::batch_norm(rows, constants[0], constants[1], constants[2], constants[3], mode.training,
                                       mode.statistics_momentum, epsilon, false);
   return is_image ? to_nhwc(y) : y.reshape(x.sizes());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands in for the training loop in a build without libtorch.
+// What the program slimpilot has in place of the training loop, which is in slimpilot_training.
 #include "base/error.h"
 #include "training/train.h"
 

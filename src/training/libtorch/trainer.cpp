@@ -10,12 +10,12 @@
 #include "base/error.h"
 #include "host/atomic_file.h"
 #include "training/adam.h"
-#include "training/blas.h"
 #include "training/checkpoint.h"
 #include "training/frame_cache.h"
+#include "training/libtorch/threads.h"
+#include "training/libtorch/torch_graph.h"
 #include "training/schedule.h"
 #include "training/settings.h"
-#include "training/torch_graph.h"
 
 namespace slimpilot {
 namespace {
@@ -215,8 +215,12 @@ class Trainer {
 
 Graph train(const Graph& graph, const TrainData& data, const TrainOptions& options, const TrainFiles& files,
             const TrainOutput& output) {
-  prepare_blas(thread_count(options));
-  return Trainer(graph, data, options, files, output).run();
+  set_training_threads(thread_count(options));
+  try {
+    return Trainer(graph, data, options, files, output).run();
+  } catch (const c10::Error& e) {  // out of memory, mostly; its own text holds a backtrace
+    throw Error(std::string("libtorch: ") + e.what_without_backtrace());
+  }
 }
 
 }  // namespace slimpilot

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training runs on a tiny synthetic recording.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "data/formula1_writer.h"
+#include "engine/frame_input.h"
+#include "graph/networks.h"
+#include "host/atomic_file.h"
+#include "optimize/pass_test.h"
+#include "training/frame_cache.h"
+#include "training/train.h"
+
+namespace slimpilot {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Pictures of a bright column whose place says w and whose brightness says v.
+void write_recording(const fs::path& folder, int count, uint64_t seed) {
+  Formula1Writer writer(folder);
+  Random random(seed);
+  for (int i = 0; i < count; ++i) {
+    const double w = random.uniform(-7, 7), v = random.uniform(7, 24);
+    Image image{24, 40, std::vector<uint8_t>(24 * 40 * 3)};
+    for (size_t p = 0; p < image.pixels.size(); ++p) {
+      const double distance = static_cast<double>(p / 3 % 40) - (20 - w * 2.5);
+      image.pixels[p] =
+          static_cast<uint8_t>(v * 8 * std::exp(-distance * distance / 8) + static_cast<double>(random.below(20)));
+    }
+    writer.add(image, static_cast<float>(v), static_cast<float>(w), i * .05);
+  }
+  writer.finish();
+}
+
+class Training : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = fs::path(testing::TempDir()) / ("training_" + std::to_string(getpid()));
+    write_recording(folder_ / "a", 160, 1);
+    write_recording(folder_ / "b", 48, 2);
+  }
+  static void TearDownTestSuite() { fs::remove_all(folder_); }
+  void SetUp() override { fs::remove(checkpoint()); }
+
+  static fs::path checkpoint() { return folder_ / "run.checkpoint"; }
+  static Dataset dataset(const char* name) {
+    Dataset d{.recordings = {read_recording(folder_ / name)}, .columns = {{"v", 6.5f, 24}, {"w", -7.1f, 7.1f}}};
+    d.frames = all_frames(d.recordings);
+    return d;
+  }
+  static Graph small_network() {
+    TestNetwork n({1, 12, 20, 3});
+    n.batch_norm("norm").conv("conv", 6, 3, {.stride_h = 2, .stride_w = 2, .activation = ActivationKind::relu});
+    n.flatten().dense("dense", 16).activation("relu", ActivationKind::relu).dense("out", 2);
+    Graph graph = n.finish();
+    graph.preprocessing = {.resize = true, .scale = {.01f, .01f, .01f}};
+    return graph;
+  }
+  static Graph lstm_network() {
+    Graph graph = make_network("deepest_lstm_tiny_pilotnet", 1, {.initialization = Initialization::keras});
+    graph.preprocessing.crop_top = graph.preprocessing.crop_bottom = 0;
+    return graph;
+  }
+
+  /// On one thread unless the options say otherwise: libtorch's wait for each other actively, which is slow on a busy machine.
+  Graph run(const Graph& graph, TrainOptions options, const TrainFiles& files = {}, int stop_after = 1 << 30) {
+    history_.clear();
+    if (options.threads == 0) options.threads = 1;
+    return train(graph, data_, options, files, {{}, [&](const EpochResult& e) {
+                                                  history_.push_back(e);
+                                                  if (e.epoch == stop_after) throw Cancelled();
+                                                }});
+  }
+
+  static inline fs::path folder_;
+  TrainData data_{dataset("a"), dataset("b")};
+  std::vector<EpochResult> history_;
+};
+
+TEST_F(Training, LossFalls) {
+  const Graph trained = run(small_network(), {.epochs = 25, .batch = 16, .learning_rate = 3e-3, .mirror = true});
+  ASSERT_EQ(history_.size(), 25u);
+  EXPECT_LT(history_.back().train_loss, history_.front().train_loss / 5);
+  EXPECT_LT(history_.back().validation_loss, history_.front().validation_loss / 2);
+}
+
+TEST_F(Training, ReturnsTheBestEpoch) {
+  const Graph trained = run(small_network(), {.epochs = 6, .batch = 16, .learning_rate = 3e-2});
+  double best = INFINITY;
+  for (const EpochResult& e : history_) best = std::min(best, e.validation_loss);
+  const Plan plan(trained);
+  FrameInput prepare(trained.preprocessing, plan.inputs()[0], 24, 40, plan.isa());
+  Session session(plan);
+  std::vector<float> outputs;
+  double sum = 0;
+  for (size_t i = 0; i < data_.validation.size(); ++i) {
+    prepare.prepare(read_image(data_.validation.frame(i).image).pixels, session.input());
+    session.run();
+    session.read_outputs(outputs);
+    const auto labels = data_.validation.labels(i);
+    for (size_t o = 0; o < labels.size(); ++o) sum += std::pow(outputs[o] - labels[o], 2);
+  }
+  EXPECT_NEAR(sum / static_cast<double>(2 * data_.validation.size()), best, 1e-6);
+}
+
+TEST_F(Training, RepeatsBitForBit) {
+  const TrainOptions options{
+      .epochs = 2, .augmentations = {Augmentation::gamma, Augmentation::shift}, .threads = 2, .is_new = true};
+  const Graph first = run(lstm_network(), options), second = run(lstm_network(), options);
+  EXPECT_EQ(first, second);
+  TrainOptions other = options;
+  other.seed = 2;
+  EXPECT_NE(first, run(lstm_network(), other));
+}
+
+TEST_F(Training, ResumesAsIfNeverInterrupted) {
+  TrainOptions options{.epochs = 5,
+                       .batch = 32,
+                       .schedule = Schedule::plateau,
+                       .mirror = true,
+                       .balance = true,
+                       .augmentations = {Augmentation::brightness, Augmentation::hue, Augmentation::blur},
+                       .epoch_frames = 200,
+                       .is_new = true};
+  const Graph whole = run(lstm_network(), options);
+  const auto history = history_;
+  const TrainFiles files{checkpoint(), folder_ / "log.csv"};
+  EXPECT_THROW(run(lstm_network(), options, files, 2), Cancelled);
+  options.resume = true;
+  EXPECT_THROW(run(lstm_network(), options, files, 3), Cancelled);
+  EXPECT_EQ(run(lstm_network(), options, files), whole);
+  ASSERT_EQ(history_.size(), 2u);
+  EXPECT_EQ(history_.back().validation_loss, history.back().validation_loss);
+  const std::string log = read_file(folder_ / "log.csv");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 6);
+}
+
+TEST_F(Training, RefusesAnotherRunsCheckpoint) {
+  TrainOptions options{.epochs = 1};
+  run(small_network(), options, {checkpoint(), {}});
+  options.resume = true;
+  options.batch = 32;
+  try {
+    run(small_network(), options, {checkpoint(), {}});
+    FAIL() << "another batch size was accepted";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("then 'batch: 64', now 'batch: 32'"), std::string::npos) << e.what();
+  }
+}
+
+TEST_F(Training, StopsWhenNothingImproves) {
+  run(small_network(), {.epochs = 50, .batch = 16, .learning_rate = 1e-30, .patience = 2});
+  ASSERT_LT(history_.size(), 50u);
+  ASSERT_GE(history_.size(), 3u);
+  EXPECT_FALSE(history_.back().is_best || history_[history_.size() - 2].is_best);
+  EXPECT_TRUE(history_[history_.size() - 3].is_best);
+}
+
+TEST_F(Training, SaysWhenTheLossIsNoNumber) {
+  Graph graph = small_network();
+  graph.preprocessing.scale[0] = 1e38f;
+  EXPECT_THROW(run(graph, {.epochs = 1}), Error);
+}
+
+TEST_F(Training, BatchesAreWhatTheEngineReads) {
+  for (const ColorOrder color : {ColorOrder::rgb, ColorOrder::bgr, ColorOrder::yuv}) {
+    Graph graph = small_network();
+    graph.preprocessing.color = color;
+    graph.preprocessing.crop_top = 3, graph.preprocessing.crop_bottom = 22;
+    const FrameCache cache(data_.validation, graph, "reading", {});
+    const Sample samples[] = {{7, false}, {3, false}};
+    Batch batch;
+    cache.read(samples, {}, 1, 0, batch);
+    const Plan plan(graph);
+    FrameInput prepare(graph.preprocessing, plan.inputs()[0], 24, 40, plan.isa());
+    std::vector<float> expected(cache.image_elements());
+    for (size_t i = 0; i < 2; ++i) {
+      prepare.prepare(read_image(data_.validation.frame(samples[i].frame).image).pixels,
+                      std::as_writable_bytes(std::span(expected)));
+      EXPECT_TRUE(
+          std::equal(expected.begin(), expected.end(), batch.images.begin() + static_cast<ptrdiff_t>(i * expected.size())));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace slimpilot
