@@ -36,6 +36,8 @@ if(SLIMPILOT_TRAINING)
   find_path(TORCH_INCLUDE_DIR ATen/ATen.h REQUIRED)
   add_library(third_party_torch INTERFACE)
   target_include_directories(third_party_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIR})
+  # clang 14 wants c10::IValue complete before the other headers, whatever order clang-format gives them.
+  target_compile_options(third_party_torch INTERFACE "SHELL:-include ATen/core/ivalue.h")
   target_link_libraries(third_party_torch INTERFACE ${TORCH_CPU_LIBRARY} ${C10_LIBRARY} ${CMAKE_DL_LIBS})
 endif()
 

@@ -46,6 +46,12 @@ expect 2 "--crop 5 is not" info random:pilotnet --crop 5
 expect 2 "--normalize nonsense" info random:pilotnet --normalize nonsense
 expect 2 "--color red" info random:pilotnet --color red
 
+expect 2 "name the model file to write with --out" train pilotnet --data nowhere
+expect 2 "does not end in .tflite" train pilotnet --data nowhere --out model.h5
+expect 2 "--schedule sine" train pilotnet --data nowhere --out m.tflite --schedule sine
+expect 2 "--augment rain" train pilotnet --data nowhere --out m.tflite --augment blur,rain
+expect 2 "--epochs must be" train pilotnet --data nowhere --out m.tflite --epochs 0
+
 expect_error "nowhere/model.h5" info nowhere/model.h5
 expect_error "nowhere/model.tflite" info nowhere/model.tflite
 expect_error ".pt and .ckpt are read" info model.onnx
@@ -55,6 +61,7 @@ expect_error "pilotnet_same" info random:nonsense
 expect_error "--lambda" info "$source/tests/golden/keras/lambda.h5"
 expect_error "nowhere" predict random:pilotnet nowhere.png
 expect_error "nowhere" optimize random:pilotnet --data nowhere
+expect_error "nowhere" train pilotnet --data nowhere --out m.tflite
 
 expect 0 "int8_only" techniques
 for name in float32 dynamic_range float16 int8_float_fallback int16x8; do holds output "$name"; done
@@ -92,6 +99,21 @@ expect 0 "worst layer" compare out/float32.tflite out/int8_only.tflite --data re
 expect_error "selects no frame" evaluate out/float32.tflite --data recording --frames 5000:
 expect_error "there is no technique 'int7'" optimize random:pilotnet --data recording --techniques int7
 expect_error "calibration method" optimize random:pilotnet --data recording --calibration best --out out2
+
+# Where the program was built without libtorch, it says so.
+if [ -x "$(dirname "$program")/slimpilot_training" ]; then
+  tiny="train deepest_lstm_tiny_pilotnet --data recording --threads 1"
+  expect 0 "trained.tflite: 0.15 MB" $tiny --epochs 1 --mirror --balance --augment all,shift --epoch-frames 64 --out trained.tflite
+  holds output "validation MAE"
+  holds trained.tflite.log.csv "epoch,train_loss,validation_loss"
+  [ ! -e trained.tflite.checkpoint ] || fail "the checkpoint is left behind"
+  expect 0 "v" evaluate trained.tflite --data recording
+  expect 0 "again.tflite" train trained.tflite --data recording --epochs 1 --threads 1 --out again.tflite
+  expect_error "no checkpoint to resume from" $tiny --out new.tflite --resume
+  expect 1 "missing/m.tflite" $tiny --out missing/m.tflite
+else
+  expect_error "libtorch-dev" train pilotnet --data recording --out m.tflite
+fi
 
 # Nothing half-written where nothing can be written, not even for the superuser: a file and a missing folder as parents.
 echo "not a folder" >file

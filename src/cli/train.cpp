@@ -132,9 +132,13 @@ void print_epoch(const EpochResult& e) {
   std::fflush(stdout);
 }
 
-void require_fresh_start(const Options& options, const std::filesystem::path& checkpoint) {
-  if (!options.train.resume && std::filesystem::exists(checkpoint))
+/// A checkpoint of an interrupted run is neither overwritten nor missed.
+void require_checkpoint(const Options& options, const std::filesystem::path& checkpoint) {
+  const bool exists = std::filesystem::exists(checkpoint);
+  if (exists && !options.train.resume)
     throw Error(checkpoint.string() + " is left of an interrupted run; go on with --resume, or delete it to start again");
+  if (!exists && options.train.resume)
+    throw Error(checkpoint.string() + ": there is no checkpoint to resume from; leave --resume out to start");
 }
 
 }  // namespace
@@ -144,7 +148,7 @@ void run_train(int argc, char** argv) {
   options.parse(argc, argv);
   continue_as_training_program(argc, argv);
   const TrainFiles files{options.out + ".checkpoint", options.out + ".log.csv"};
-  require_fresh_start(options, files.checkpoint);
+  require_checkpoint(options, files.checkpoint);
   Split split = split_recordings(options);
   const Graph graph = starting_graph(options, split.training[0]);
   options.train.is_new = is_network(options.network);

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <ATen/ATen.h>
-#include <ATen/core/ivalue.h>  // first: clang 14 needs c10::IValue complete
 
 #include <map>
 #include <optional>

@@ -216,6 +216,7 @@ class Trainer {
 Graph train(const Graph& graph, const TrainData& data, const TrainOptions& options, const TrainFiles& files,
             const TrainOutput& output) {
   set_training_threads(thread_count(options));
+  if (!files.log.empty() && !options.resume) write_file_atomically(files.log, history_csv({}));  // fails now if it ever will
   try {
     return Trainer(graph, data, options, files, output).run();
   } catch (const c10::Error& e) {  // out of memory, mostly; its own text holds a backtrace
