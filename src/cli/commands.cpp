@@ -25,6 +25,7 @@ constexpr Subcommand kCommands[] = {
     {"info", "what a model file holds", run_info},
     {"drive", "drive circuits in simulated time and measure it", run_drive},
     {"record", "drive circuits and write recordings to learn from", run_record},
+    {"report", "make one HTML file from results.json", run_report},
     {"circuits", "list the circuits", run_circuits},
     {"techniques", "list the techniques", run_techniques},
 };

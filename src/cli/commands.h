@@ -24,6 +24,7 @@ void run_convert(int argc, char** argv);
 void run_info(int argc, char** argv);
 void run_drive(int argc, char** argv);
 void run_record(int argc, char** argv);
+void run_report(int argc, char** argv);
 void run_circuits(int argc, char** argv);
 void run_techniques(int argc, char** argv);
 
