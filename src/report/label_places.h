@@ -19,8 +19,8 @@ struct LabelPlace {
   double line_x = 0, line_y = 0;
 };
 
-/// Greedy, in the points' order: to the right of the point, to its left, above, below, then in growing circles. A label for which there
-/// is no free place stands to the right of its point.
+/// Greedy, in the points' order: to the right of the point, to its left, above, below, then in growing circles. A label for
+/// which there is no free place stands to the right of its point.
 std::vector<LabelPlace> place_labels(const std::vector<LabelledPoint>& points, double width, double height);
 
 }  // namespace slimpilot
