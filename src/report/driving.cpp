@@ -102,9 +102,9 @@ void collect_paths(std::map<int, std::string>& paths, const Episode& episode) {
 std::string cross(const Episode& episode, double width) {
   if (episode.end == EpisodeEnd::lap || episode.odometry.empty()) return "";
   const Place p = place_of(episode.odometry.back().pose.position);
-  const int r = static_cast<int>(4 * width);
+  const int r = static_cast<int>(3 * width);
   return fmt::format("<path d=\"M{} {}l{} {}m0 {}l{} {}\" stroke=\"#c00000\" stroke-width=\"{:.0f}\"/>\n", p.x - r, p.y - r,
-                     2 * r, 2 * r, -2 * r, -2 * r, 2 * r, 1.5 * width);
+                     2 * r, 2 * r, -2 * r, -2 * r, 2 * r, 1.2 * width);
 }
 
 std::string seconds_text(const std::optional<double>& seconds) { return seconds ? fmt::format("{:.2f}", *seconds) : "-"; }
@@ -155,14 +155,14 @@ std::string path_picture(const Circuit& circuit, const std::vector<Episode>& epi
   const Place corner = place_of({box.left - kMargin_m, box.top + kMargin_m}),
               end = place_of({box.right + kMargin_m, box.bottom - kMargin_m});
   const int width = end.x - corner.x, height = end.y - corner.y;
-  const double stroke = std::max(4.0, std::max(width, height) / 400.0);
+  const double stroke = std::max(4.0, std::max(width, height) / 180.0);
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{0} {1} {2} {3}\" width=\"800\" height=\"{4:.0f}\" fill=\"none\" "
       "stroke-linejoin=\"round\">\n<title>{5}</title>\n<rect x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"{3}\" "
       "fill=\"#f4f4f2\"/>\n",
       corner.x, corner.y, width, height, 800.0 * height / width, html_escape(circuit.name));
   svg += fmt::format("<path d=\"{}z\" stroke=\"#c8c8c8\" stroke-width=\"{:.0f}\"/>\n", path_data(circuit.centre_line),
-                     std::max(10 * circuit.road_width_m, 4 * stroke));
+                     std::max(10 * circuit.road_width_m, 2.5 * stroke));
   std::map<int, std::string> paths;
   for (const Episode& episode : episodes) collect_paths(paths, episode);
   for (const auto& [step, path] : paths)  // the worst on top

@@ -22,7 +22,7 @@ using Techniques = std::vector<ReportTechnique>;
 
 std::string number_text(MaybeNumber x, const char* format = "{:g}") { return x ? fmt::format(fmt::runtime(format), *x) : "-"; }
 std::string centimetres(MaybeNumber x) { return x ? fmt::format("{:.1f}", 100 * *x) : "-"; }
-std::string error_text(MaybeNumber x) { return x ? significant(*x) : "-"; }
+std::string error_text(MaybeNumber x) { return !x ? "-" : *x == 0 ? "0" : significant(*x); }
 std::string time_text(MaybeNumber x) { return x ? milliseconds(*x) : "-"; }
 
 /// A failed technique has the size 0; 1e18 is beyond all files.

@@ -61,7 +61,7 @@ std::string draw(const std::string& id, int width, int height, const std::string
 /// Pixels that a text of font size 12 takes, a little too many.
 double text_width(const std::string& text) {
   const auto is_start = [](char c) { return (c & 0xC0) != 0x80; };
-  return 6.8 * static_cast<double>(std::count_if(text.begin(), text.end(), is_start));
+  return 7.4 * static_cast<double>(std::count_if(text.begin(), text.end(), is_start));
 }
 
 struct Axis {
@@ -82,9 +82,41 @@ Axis axis_for(const std::vector<double>& values) {
   return {*low - margin, *high + margin, false};
 }
 
+/// gnuplot labels powers of ten only, of which there may be none.
+std::string logarithmic_tics(const char* name, const Axis& axis) {
+  std::string tics;
+  for (int power = static_cast<int>(std::floor(std::log10(axis.low))); std::pow(10, power) < axis.high; ++power)
+    for (const int digit : {1, 2, 5})
+      if (const double tic = digit * std::pow(10, power); tic >= axis.low && tic <= axis.high)
+        tics += fmt::format("{}{:g}", tics.empty() ? "" : ", ", tic);
+  return fmt::format("set {}tics ({})\n", name, tics);
+}
+
 std::string axis_script(const char* name, const Axis& axis, const std::string& title) {
-  return fmt::format("set {0}range [{1}:{2}]\nset {0}label {3}\n{4}set format {0} '%g'\n", name, axis.low, axis.high,
-                     quoted(title), axis.logarithmic ? fmt::format("set logscale {0}\nset m{0}tics 10\n", name) : "");
+  std::string script =
+      fmt::format("set {0}range [{1}:{2}]\nset {0}label {3}\nset format {0} '%g'\n", name, axis.low, axis.high, quoted(title));
+  if (axis.logarithmic) script += fmt::format("set logscale {}\n", name);
+  if (axis.logarithmic && axis.high < 1e3 * axis.low) script += logarithmic_tics(name, axis);
+  return script;
+}
+
+const char* anchor_word(LabelAnchor anchor) {
+  return anchor == LabelAnchor::left ? "left" : anchor == LabelAnchor::middle ? "center" : "right";
+}
+
+/// The labels of points, and lines to those that stand far from them. All in pixels of a plot of this size.
+std::string label_script(const PointPlot& plot, const std::vector<LabelledPoint>& points, double width, double height) {
+  const std::vector<LabelPlace> places = place_labels(points, width, height);
+  const auto at = [&](double x, double y) { return fmt::format("graph {:.5f},{:.5f}", x / width, y / height); };
+  std::string script;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const std::string place = at(places[i].x, places[i].y);
+    script += fmt::format("set label {} at {} {} front\n", quoted(plot.points[i].label), place, anchor_word(places[i].anchor));
+    if (places[i].far)
+      script +=
+          fmt::format("set arrow from {} to {} nohead lc rgb '{}' lw 0.6 back\n", at(points[i].x, points[i].y), place, kGrey);
+  }
+  return script;
 }
 
 }  // namespace
@@ -130,22 +162,13 @@ std::string point_plot(const PointPlot& plot) {
   std::vector<LabelledPoint> places;
   for (const PlotPoint& p : plot.points)
     places.push_back({x.share(p.x) * kInnerWidth, y.share(p.y) * kInnerHeight, text_width(p.label)});
-  const std::vector<LabelPlace> labels = place_labels(places, kInnerWidth, kInnerHeight);
-
   std::string script = fmt::format(
       "set title {}\nset border 3\nset lmargin at screen {}\nset rmargin at screen {}\nset tmargin at screen {}\nset bmargin "
       "at screen "
       "{}\nset grid lc rgb '#dddddd' lw 0.6\n",
       quoted(plot.title), kLeft / kWidth, 1 - kRight / kWidth, 1 - kTop / kHeight, kBottom / kHeight);
   script += axis_script("x", x, plot.x_title) + axis_script("y", y, plot.y_title);
-  for (size_t i = 0; i < labels.size(); ++i) {
-    const double at_x = labels[i].x / kInnerWidth, at_y = labels[i].y / kInnerHeight;
-    script += fmt::format("set label {} at graph {:.5f},{:.5f} left front\n", quoted(plot.points[i].label), at_x, at_y);
-    if (labels[i].far)
-      script += fmt::format("set arrow from graph {:.5f},{:.5f} to graph {:.5f},{:.5f} nohead lc rgb '{}' lw 0.6 back\n",
-                            places[i].x / kInnerWidth, places[i].y / kInnerHeight, labels[i].line_x / kInnerWidth,
-                            labels[i].line_y / kInnerHeight, kGrey);
-  }
+  script += label_script(plot, places, kInnerWidth, kInnerHeight);
   script += "$points << END\n";
   for (const PlotPoint& p : plot.points) script += fmt::format("{} {} {}\n", p.x, p.y, p.good ? 1 : 0);
   script += fmt::format(
