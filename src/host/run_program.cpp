@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs another program as a filter. Input and outputs are nameless temporary files: with pipes, a program that writes before it has
-// read everything would need both sides served at once.
+// Runs another program as a filter. Input and outputs are nameless temporary files: with pipes, a program that writes before it
+// has read everything would need both sides served at once.
 #include "host/run_program.h"
 
 #include <spawn.h>

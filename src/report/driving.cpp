@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
+#include "report/html_parts.h"
 #include "report/table.h"
 
 namespace slimpilot {
 namespace {
 
-constexpr double kRed_m = 0.5;  // lateral error that is drawn red
+constexpr double kRed_m = 0.5;    // lateral error that is drawn red
+constexpr double kStep_m = 0.05;  // difference of error that changes the colour
 
 /// Green over yellow to red.
 std::string color_of(double error_m) {
@@ -34,28 +37,74 @@ Box box_of(const std::vector<Point>& line) {
   return box;
 }
 
-std::string coordinates(Point p) { return fmt::format("{:.2f},{:.2f} ", p.x, -p.y); }
+/// Pictures count in decimetres, downwards: a path of ten drives then takes kilobytes.
+struct Place {
+  int x = 0, y = 0;
+};
+Place place_of(Point p) { return {static_cast<int>(std::lround(10 * p.x)), static_cast<int>(std::lround(-10 * p.y))}; }
 
-/// Stretches of the same colour become one line; the error is shown in steps of 5 cm.
-void append_path(std::string& svg, const Episode& episode, double width) {
-  const auto step = [](const OdometrySample& s) { return std::min(std::floor(std::abs(s.lateral_m) / 0.05) * 0.05, kRed_m); };
-  const auto& samples = episode.odometry;
-  for (size_t i = 0; i + 1 < samples.size();) {
-    std::string points = coordinates(samples[i].pose.position);
+double distance_to_line(Point p, Point from, Point to) {
+  const double dx = to.x - from.x, dy = to.y - from.y, length = std::hypot(dx, dy);
+  if (length < 1e-9) return std::hypot(p.x - from.x, p.y - from.y);
+  return std::abs(dx * (p.y - from.y) - dy * (p.x - from.x)) / length;
+}
+
+/// The line with few points, none of the others more than 5 cm beside it. Greedy, so its time is linear: a stretch has at most
+/// 64 points.
+std::vector<Point> simplified(const std::vector<Point>& line) {
+  std::vector<Point> result;
+  for (size_t i = 0; i + 1 < line.size();) {
+    result.push_back(line[i]);
     size_t end = i + 1;
-    for (; end < samples.size(); ++end) {
-      points += coordinates(samples[end].pose.position);
-      if (step(samples[end]) != step(samples[i])) break;
-    }
-    svg += fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:.2f}\"/>\n", points,
-                       color_of(step(samples[i])), width);
+    const auto is_near = [&](size_t to) {
+      return std::all_of(line.begin() + i + 1, line.begin() + to,
+                         [&](Point p) { return distance_to_line(p, line[i], line[to]) <= 0.05; });
+    };
+    while (end + 1 < line.size() && end - i < 64 && is_near(end + 1)) ++end;
     i = end;
   }
-  if (episode.end == EpisodeEnd::lap || samples.empty()) return;
-  const Point p = samples.back().pose.position;
-  const double r = 5 * width;
-  svg += fmt::format("<path d=\"M{:.2f} {:.2f}l{:.2f} {:.2f}m0 {:.2f}l{:.2f} {:.2f}\" stroke=\"#c00000\" stroke-width=\"{:.2f}\"/>\n", p.x - r,
-                     -p.y - r, 2 * r, 2 * r, -2 * r, -2 * r, 2 * r, 2 * width);
+  if (!line.empty()) result.push_back(line.back());
+  return result;
+}
+
+/// "M12 34l5 6-7 8": the first point, then the steps.
+std::string path_data(const std::vector<Point>& line) {
+  std::string data;
+  Place last;
+  for (const Point p : simplified(line)) {
+    const Place place = place_of(p);
+    if (data.empty())
+      data = fmt::format("M{} {}l", place.x, place.y);
+    else if (place.x != last.x || place.y != last.y)
+      data += fmt::format("{}{} {}", data.back() == 'l' ? "" : " ", place.x - last.x, place.y - last.y);
+    last = place;
+  }
+  return data + (data.ends_with('l') ? "0 0" : "");
+}
+
+/// The paths by their colour: one line for each stretch of the same error, in steps of 5 cm.
+void collect_paths(std::map<int, std::string>& paths, const Episode& episode) {
+  const auto step = [](const OdometrySample& s) { return static_cast<int>(std::min(std::abs(s.lateral_m), kRed_m) / kStep_m); };
+  const auto& samples = episode.odometry;
+  for (size_t i = 0; i + 1 < samples.size();) {
+    std::vector<Point> line{samples[i].pose.position};
+    size_t end = i + 1;
+    for (; end < samples.size(); ++end) {
+      line.push_back(samples[end].pose.position);
+      if (step(samples[end]) != step(samples[i])) break;
+    }
+    paths[step(samples[i])] += path_data(line);
+    i = end;
+  }
+}
+
+/// Where a drive ended early.
+std::string cross(const Episode& episode, double width) {
+  if (episode.end == EpisodeEnd::lap || episode.odometry.empty()) return "";
+  const Place p = place_of(episode.odometry.back().pose.position);
+  const int r = static_cast<int>(3 * width);
+  return fmt::format("<path d=\"M{} {}l{} {}m0 {}l{} {}\" stroke=\"#c00000\" stroke-width=\"{:.0f}\"/>\n", p.x - r, p.y - r,
+                     2 * r, 2 * r, -2 * r, -2 * r, 2 * r, 1.2 * width);
 }
 
 std::string seconds_text(const std::optional<double>& seconds) { return seconds ? fmt::format("{:.2f}", *seconds) : "-"; }
@@ -75,7 +124,7 @@ std::vector<std::string> driving_row(const CircuitDrives& c) {
           fmt::format("{:.4f}", m.suddenness_distance)};
 }
 
-const std::vector<std::string> kHeader{"circuit", "laps finished", "lap s",  "m/s",      "done %",    "lateral m",
+const std::vector<std::string> kHeader{"circuit", "laps finished", "lap s",    "m/s",    "done %",    "lateral m",
                                        "p95 m",   "max m",         "off road", "1000^d", "suddenness"};
 
 }  // namespace
@@ -97,17 +146,24 @@ std::string sweep_table(const DrivingRun& run, const std::string& what) {
 }
 
 std::string path_picture(const Circuit& circuit, const std::vector<Episode>& episodes) {
+  constexpr double kMargin_m = 6;
   const Box box = box_of(circuit.centre_line);
-  const double margin = 6, width = box.right - box.left + 2 * margin, height = box.top - box.bottom + 2 * margin;
-  const double stroke = std::max(0.25, std::max(width, height) / 700);
+  const Place corner = place_of({box.left - kMargin_m, box.top + kMargin_m}),
+              end = place_of({box.right + kMargin_m, box.bottom - kMargin_m});
+  const int width = end.x - corner.x, height = end.y - corner.y;
+  const double stroke = std::max(4.0, std::max(width, height) / 180.0);
   std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{:.2f} {:.2f} {:.2f} {:.2f}\" width=\"800\" height=\"{:.0f}\">\n"
-      "<title>{}</title>\n<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"100%\" height=\"100%\" fill=\"#f4f4f2\"/>\n",
-      box.left - margin, -box.top - margin, width, height, 800 * height / width, circuit.name, box.left - margin, -box.top - margin);
-  std::string line;
-  for (const Point p : circuit.centre_line) line += coordinates(p);
-  svg += fmt::format("<polygon points=\"{}\" fill=\"none\" stroke=\"#b8b8b8\" stroke-width=\"{:.2f}\"/>\n", line, std::max(circuit.road_width_m, 3 * stroke));
-  for (const Episode& episode : episodes) append_path(svg, episode, stroke);
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{0} {1} {2} {3}\" width=\"800\" height=\"{4:.0f}\" fill=\"none\" "
+      "stroke-linejoin=\"round\">\n<title>{5}</title>\n<rect x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"{3}\" "
+      "fill=\"#f4f4f2\"/>\n",
+      corner.x, corner.y, width, height, 800.0 * height / width, html_escape(circuit.name));
+  svg += fmt::format("<path d=\"{}z\" stroke=\"#c8c8c8\" stroke-width=\"{:.0f}\"/>\n", path_data(circuit.centre_line),
+                     std::max(10 * circuit.road_width_m, 2.5 * stroke));
+  std::map<int, std::string> paths;
+  for (const Episode& episode : episodes) collect_paths(paths, episode);
+  for (const auto& [step, path] : paths)  // the worst on top
+    svg += fmt::format("<path d=\"{}\" stroke=\"{}\" stroke-width=\"{:.0f}\"/>\n", path, color_of(step * kStep_m), stroke);
+  for (const Episode& episode : episodes) svg += cross(episode, stroke);
   return svg + "</svg>\n";
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report: which sections there are, and what stands in them. How a table, a plot or a picture becomes HTML is in the files that
-// this one includes.
+// The report: which sections there are, and what stands in them. How a table, a plot or a picture becomes HTML is in the files
+// that this one includes.
 #include "report/html.h"
 
 #include <fmt/format.h>
@@ -22,11 +22,13 @@ using Techniques = std::vector<ReportTechnique>;
 
 std::string number_text(MaybeNumber x, const char* format = "{:g}") { return x ? fmt::format(fmt::runtime(format), *x) : "-"; }
 std::string centimetres(MaybeNumber x) { return x ? fmt::format("{:.1f}", 100 * *x) : "-"; }
-std::string error_text(MaybeNumber x) { return x ? significant(*x) : "-"; }
+std::string error_text(MaybeNumber x) { return !x ? "-" : *x == 0 ? "0" : significant(*x); }
 std::string time_text(MaybeNumber x) { return x ? milliseconds(*x) : "-"; }
 
-/// A failed technique has the size 0.
-MaybeNumber megabytes_of(MaybeNumber bytes) { return bytes && *bytes > 0 ? MaybeNumber(*bytes / (1 << 20)) : std::nullopt; }
+/// A failed technique has the size 0; 1e18 is beyond all files.
+MaybeNumber megabytes_of(MaybeNumber bytes) {
+  return bytes && *bytes > 0 && *bytes < 1e18 ? MaybeNumber(*bytes / (1 << 20)) : std::nullopt;
+}
 std::string size_text(MaybeNumber bytes) { return megabytes_of(bytes) ? megabytes(static_cast<size_t>(*bytes)) : "-"; }
 
 /// JSON has no infinity: what differs nowhere has an infinite ratio.
@@ -71,9 +73,9 @@ std::string run_section(const ReportData& data) {
 std::string main_table(const Techniques& techniques) {
   Rows rows;
   for (const ReportTechnique& t : techniques)
-    rows.push_back({t.name, size_text(t.size_bytes), size_text(t.slim_bytes), error_text(t.errors.mse), error_text(t.errors.mae),
-                    sqnr_text(t.errors), error_text(t.errors.max_difference), time_text(t.latency_ms_p50), time_text(t.latency_ms_p99),
-                    t.status});
+    rows.push_back({t.name, size_text(t.size_bytes), size_text(t.slim_bytes), error_text(t.errors.mse),
+                    error_text(t.errors.mae), sqnr_text(t.errors), error_text(t.errors.max_difference),
+                    time_text(t.latency_ms_p50), time_text(t.latency_ms_p99), t.status});
   return html_table({{"technique", Align::text},
                      {"MB"},
                      {".slim MB"},
@@ -123,7 +125,8 @@ void for_each_drive(const Techniques& techniques, const std::string& circuit,
 }
 
 std::string trade_offs(const Techniques& techniques) {
-  std::vector<PointPlot> plots{{.id = "msepoints", .title = "MSE over latency", .x_title = "latency, median, ms", .y_title = "MSE"}};
+  std::vector<PointPlot> plots{
+      {.id = "msepoints", .title = "MSE over latency", .x_title = "latency, median, ms", .y_title = "MSE"}};
   for (const ReportTechnique& t : techniques)
     if (t.errors.mse && t.latency_ms_p50) plots[0].points.push_back({*t.latency_ms_p50, *t.errors.mse, t.name});
   for (const std::string& circuit : circuits_of(techniques)) {
@@ -149,8 +152,9 @@ std::string driving_tables(const Techniques& techniques) {
     Rows rows;
     for_each_drive(techniques, circuit, [&](const ReportTechnique& t, const ReportDriving& d) {
       rows.push_back({t.name, laps_text(d), number_text(d.lap_seconds, "{:.2f}"), number_text(d.average_speed, "{:.2f}"),
-                      centimetres(d.lateral_error_mean_m), centimetres(d.lateral_error_p95_m), centimetres(d.lateral_error_max_m),
-                      number_text(d.off_road_events), number_text(d.control_ms), time_text(d.latency_ms)});
+                      centimetres(d.lateral_error_mean_m), centimetres(d.lateral_error_p95_m),
+                      centimetres(d.lateral_error_max_m), number_text(d.off_road_events), number_text(d.control_ms),
+                      time_text(d.latency_ms)});
     });
     html += "<h3>" + html_escape(circuit) + "</h3>\n" +
             html_table({{"technique", Align::text},
@@ -193,13 +197,15 @@ std::string output_table(const Techniques& techniques) {
     for (const ReportOutput& o : t.outputs)
       rows.push_back({t.name, o.name, error_text(o.errors.mse), error_text(o.errors.mae), sqnr_text(o.errors),
                       error_text(o.errors.max_difference)});
-  return html_table({{"technique", Align::text}, {"output", Align::text}, {"MSE"}, {"MAE"}, {"SQNR dB"}, {"max difference"}}, rows);
+  return html_table({{"technique", Align::text}, {"output", Align::text}, {"MSE"}, {"MAE"}, {"SQNR dB"}, {"max difference"}},
+                    rows);
 }
 
 std::string command_list(const Techniques& techniques) {
   std::string html;
   for (const ReportTechnique& t : techniques)
-    if (!t.command.empty()) html += fmt::format("<dt>{}</dt><dd><code>{}</code></dd>\n", html_escape(t.name), html_escape(t.command));
+    if (!t.command.empty())
+      html += fmt::format("<dt>{}</dt><dd><code>{}</code></dd>\n", html_escape(t.name), html_escape(t.command));
   return html.empty() ? "" : "<dl>\n" + html + "</dl>\n";
 }
 
@@ -207,29 +213,37 @@ std::string command_list(const Techniques& techniques) {
 
 std::string html_report(const ReportData& data, const std::filesystem::path& folder) {
   const Techniques& all = data.techniques;
-  const std::string title = "slimpilot: " + (data.model.empty() ? "results" : std::filesystem::path(data.model).filename().string());
+  const std::string title =
+      "slimpilot: " + (data.model.empty() ? "results" : std::filesystem::path(data.model).filename().string());
   std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, "
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+      "content=\"width=device-width, "
       "initial-scale=1\">\n<title>{0}</title>\n<style>\n{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n",
       html_escape(title), kReportStyle);
   html += run_section(data);
-  html += html_section("Techniques",
-                       "MSE and MAE are against the labels; SQNR (higher is closer) and the largest difference are against the float32 "
-                       "network, frame by frame; latency is of one frame on this CPU.",
-                       main_table(all));
+  html += html_section(
+      "Techniques",
+      "MSE and MAE are against the labels; SQNR (higher is closer) and the largest difference are against the float32 "
+      "network, frame by frame; latency is of one frame on this CPU.",
+      main_table(all));
   html += html_section("Size, error and latency", "Shorter is better in all three; each bar starts at 0.", bars(all));
-  html += html_section("What a millisecond costs",
-                       "The best techniques are at the lower left; a red cross did not finish every lap, so its lateral error says little.",
-                       trade_offs(all));
-  html += html_section("Driving",
-                       "Closed loop in simulated time: finished laps with the 95 % interval of the rate, lap time, and the distance of the "
-                       "car from the centre line in cm.",
-                       driving_tables(all));
-  html += html_section("Driven paths",
-                       "Green is on the centre line, yellow 25 cm beside it, red 50 cm and more; a cross marks where a drive ended early.",
-                       path_pictures(all, folder));
-  html += html_section("Sample frames", "What the network sees, with the label it should answer.", frame_pictures(data, folder));
-  html += html_section("Each output", "The same errors for each output alone: one may suffer while the mean looks well.", output_table(all));
+  html += html_section(
+      "What a millisecond costs",
+      "The best techniques are at the lower left; a red cross did not finish every lap, so its lateral error says little.",
+      trade_offs(all));
+  html += html_section(
+      "Driving",
+      "Closed loop in simulated time: finished laps with the 95 % interval of the rate, lap time, and the distance of the "
+      "car from the centre line in cm.",
+      driving_tables(all));
+  html += html_section(
+      "Driven paths",
+      "Green is on the centre line, yellow 25 cm beside it, red 50 cm and more; a cross marks where a drive ended early.",
+      path_pictures(all, folder));
+  html +=
+      html_section("Sample frames", "What the network sees, with the label it should answer.", frame_pictures(data, folder));
+  html += html_section("Each output", "The same errors for each output alone: one may suffer while the mean looks well.",
+                       output_table(all));
   html += html_section("Rebuild a row", "Each command makes and measures one technique again.", command_list(all));
   return html + "</body>\n</html>\n";
 }

@@ -9,8 +9,8 @@
 
 namespace slimpilot {
 
-/// The page for a results.json and the pictures that it names. What the file does not hold is left out. Throws Error for a file that
-/// read_report_data refuses, and when gnuplot is missing.
+/// The page for a results.json and the pictures that it names. What the file does not hold is left out. Throws Error for a file
+/// that read_report_data refuses, and when gnuplot is missing.
 std::string html_report(const std::filesystem::path& results_json);
 
 /// The same from what was read; pictures are looked for in `folder`.

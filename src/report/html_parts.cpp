@@ -87,8 +87,8 @@ std::string html_picture(const std::filesystem::path& file, const std::string& c
 
 std::string html_section(const std::string& title, const std::string& reading_help, const std::string& content) {
   if (content.empty()) return "";
-  return fmt::format("<section>\n<h2>{}</h2>\n<p class=\"help\">{}</p>\n{}</section>\n", html_escape(title), html_escape(reading_help),
-                     content);
+  return fmt::format("<section>\n<h2>{}</h2>\n<p class=\"help\">{}</p>\n{}</section>\n", html_escape(title),
+                     html_escape(reading_help), content);
 }
 
 }  // namespace slimpilot

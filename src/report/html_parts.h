@@ -21,8 +21,8 @@ struct HtmlColumn {
 /// marked. Columns in which every cell is "-" or empty are left out, but never the first.
 std::string html_table(const std::vector<HtmlColumn>& columns, const std::vector<std::vector<std::string>>& rows);
 
-/// A picture with a caption. The file (PNG, JPEG or SVG, told by its bytes) stands in the page as a data URI, where scripts in an SVG do
-/// not run; in place of one that cannot be read or is no picture stands the reason.
+/// A picture with a caption. The file (PNG, JPEG or SVG, told by its bytes) stands in the page as a data URI, where scripts in
+/// an SVG do not run; in place of one that cannot be read or is no picture stands the reason.
 std::string html_picture(const std::filesystem::path& file, const std::string& caption);
 
 /// A heading, one sentence on how to read what follows, and the content (HTML); nothing when there is no content.

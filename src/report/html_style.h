@@ -24,7 +24,7 @@ th, td { padding: 0.25rem 0.8rem; text-align: left; vertical-align: top; border-
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 td:first-child, th:first-child { position: sticky; left: 0; background: var(--page); white-space: nowrap; }
-td:last-child { min-width: 8ch; }
+td:last-child:not(.number) { min-width: 30ch; }
 tbody tr:hover td { background: var(--stripe); }
 .failed td, .missing { color: var(--bad); }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(380px, 100%), 1fr)); gap: 1rem; }

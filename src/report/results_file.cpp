@@ -17,37 +17,38 @@ using Json = nlohmann::json;
 /// An object of the file, with the words that lead to it.
 class Object {
  public:
-  Object(const Json& json, std::string place) : json_(json), place_(std::move(place)) {
-    if (!json_.is_object()) throw Error(place_ + ": must be an object in braces");
+  Object(const Json& json, std::string file, std::string place = "")
+      : json_(json), file_(std::move(file)), place_(std::move(place)) {
+    if (!json_.is_object()) fail("must be an object in braces");
   }
 
   std::string text(const char* key) const {
     const Json* value = find(key);
     if (!value) return "";
-    if (!value->is_string()) throw Error(place(key) + ": must be a text");
+    if (!value->is_string()) fail("must be a text", key);
     return value->get<std::string>();
   }
   std::string required_text(const char* key) const {
-    if (!find(key)) throw Error(place_ + ": \"" + key + "\" is missing");
+    if (!find(key)) fail(fmt::format("\"{}\" is missing", key));
     return text(key);
   }
   MaybeNumber number(const char* key) const {
     const Json* value = find(key);
-    return value ? MaybeNumber(number_in(*value, place(key))) : std::nullopt;
+    return value ? MaybeNumber(number_in(*value, key)) : std::nullopt;
   }
   /// The two ends of an interval.
   void numbers(const char* key, MaybeNumber& first, MaybeNumber& second) const {
     const Json* value = find(key);
     if (!value) return;
-    if (!value->is_array() || value->size() != 2) throw Error(place(key) + ": must be two numbers in brackets");
-    first = number_in((*value)[0], place(key) + "[0]");
-    second = number_in((*value)[1], place(key) + "[1]");
+    if (!value->is_array() || value->size() != 2) fail("must be two numbers in brackets", key);
+    first = number_in((*value)[0], key);
+    second = number_in((*value)[1], key);
   }
   /// The name of a file in the folder of results.json.
   std::string file(const char* key) const {
     const std::filesystem::path path(text(key));
     if (path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end())
-      throw Error(place(key) + ": must name a file in the folder of results.json");
+      fail("must name a file in the folder of results.json", key);
     return path.string();
   }
   template <class Item>
@@ -55,8 +56,9 @@ class Object {
     std::vector<Item> items;
     const Json* value = find(key);
     if (!value) return items;
-    if (!value->is_array()) throw Error(place(key) + ": must be a list in brackets");
-    for (size_t i = 0; i < value->size(); ++i) items.push_back(read(Object((*value)[i], fmt::format("{}[{}]", place(key), i))));
+    if (!value->is_array()) fail("must be a list in brackets", key);
+    for (size_t i = 0; i < value->size(); ++i)
+      items.push_back(read(Object((*value)[i], file_, fmt::format("{}[{}]", place(key), i))));
     return items;
   }
   bool has(const char* key) const { return find(key) != nullptr; }
@@ -66,14 +68,18 @@ class Object {
     const auto found = json_.find(key);
     return found == json_.end() || found->is_null() ? nullptr : &*found;
   }
-  std::string place(const char* key) const { return place_ + (place_.ends_with(": ") ? "" : ".") + key; }
-  static double number_in(const Json& value, const std::string& place) {
-    if (!value.is_number()) throw Error(place + ": must be a number or null");
+  std::string place(const char* key) const { return place_.empty() ? key : place_ + "." + key; }
+  double number_in(const Json& value, const char* key) const {
+    if (!value.is_number()) fail("must be a number or null", key);
     return value.get<double>();
+  }
+  [[noreturn]] void fail(const std::string& what, const char* key = nullptr) const {
+    const std::string where = key ? place(key) : place_;
+    throw Error(file_ + ": " + where + (where.empty() ? "" : ": ") + what);
   }
 
   const Json& json_;
-  std::string place_;
+  std::string file_, place_;
 };
 
 ReportErrors read_errors(const Object& object) {
@@ -123,10 +129,12 @@ ReportData read_report_data(const std::filesystem::path& results_json) {
   try {
     json = Json::parse(read_file(results_json));
   } catch (const Json::exception& e) {
-    throw Error(results_json.string() + ": is no JSON; give the results.json that `slimpilot optimize` wrote (" + e.what() + ")");
+    throw Error(results_json.string() + ": is no JSON; give the results.json that `slimpilot optimize` wrote (" + e.what() +
+                ")");
   }
-  const Object object(json, results_json.string() + ": ");
-  if (!object.has("techniques")) throw Error(results_json.string() + ": \"techniques\" is missing; give the results.json that `slimpilot optimize` wrote");
+  const Object object(json, results_json.string());
+  if (!object.has("techniques"))
+    throw Error(results_json.string() + ": \"techniques\" is missing; give the results.json that `slimpilot optimize` wrote");
   return {.command = object.text("command"),
           .model = object.text("model"),
           .reference = object.text("reference"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// results.json as the report reads it: what eval/results.h writes, and files of older and newer versions, where most things may be
-// missing.
+// results.json as the report reads it: what eval/results.h writes, and files of older and newer versions, where most things may
+// be missing.
 #pragma once
 
 #include <filesystem>
@@ -47,8 +47,8 @@ struct ReportData {
   std::vector<ReportFrame> sample_frames;
 };
 
-/// Throws Error "FILE: PLACE: …" when the file is no JSON, has no list of techniques, or a part has the wrong type. Files that it
-/// names must lie in its folder; whether they exist is not checked.
+/// Throws Error "FILE: PLACE: …" when the file is no JSON, has no list of techniques, or a part has the wrong type. Files that
+/// it names must lie in its folder; whether they exist is not checked.
 ReportData read_report_data(const std::filesystem::path& results_json);
 
 }  // namespace slimpilot
