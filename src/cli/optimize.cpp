@@ -20,6 +20,7 @@
 #include "optimize/recipes.h"
 #include "host/atomic_file.h"
 #include "report/driving.h"
+#include "report/html.h"
 #include "report/table.h"
 
 namespace slimpilot {
@@ -170,6 +171,15 @@ std::vector<SampleFrame> save_sample_frames(const Dataset& dataset, const Option
   return samples;
 }
 
+/// report.html beside results.json. All else is written by then, so a missing gnuplot is only said.
+void write_report(const std::filesystem::path& folder) {
+  try {
+    write_file_atomically(folder / "report.html", html_report(folder / "results.json"));
+  } catch (const Error& e) {
+    fmt::print(stderr, "slimpilot optimize: no report.html: {}\n", e.what());
+  }
+}
+
 }  // namespace
 
 void run_optimize(int argc, char** argv) {
@@ -209,6 +219,7 @@ void run_optimize(int argc, char** argv) {
   fmt::print("{}", results_table(run));
   if (evaluated.columns.size() > 1) fmt::print("\n{}", outputs_table(run));
   if (!options.driving.circuits.empty()) fmt::print("\n{}", driving_results_table(run));
+  write_report(options.out);
   const bool any_failed =
       std::any_of(run.models.begin(), run.models.end(), [](const ModelResult& m) { return m.status.starts_with("failed"); });
   if (any_failed) throw Error("some techniques failed; the table says why");
