@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "graph/edit.h"
 
 namespace slimpilot {
 namespace {
@@ -92,6 +93,7 @@ at::Tensor conv_lstm(const at::Tensor& x, const std::vector<at::Tensor>& constan
   return op.return_sequences ? at::stack(sequence, 1) : hidden;
 }
 
+/// `constants`: gamma, beta (both undefined: 1 and 0), mean, variance.
 at::Tensor batch_norm(const at::Tensor& x, const std::vector<at::Tensor>& constants, float epsilon, const ForwardMode& mode) {
   const bool is_image = x.dim() == 4;
   at::Tensor rows = is_image ? to_nchw(x) : x.reshape({-1, x.size(-1)});
@@ -142,6 +144,7 @@ TorchGraph::TorchGraph(const Graph& graph, std::vector<DropoutAt> dropout) : gra
       if (d.node == node.name) dropout_[node.name] = d.rate;
   }
   check(dropout_.size() == dropout.size());
+  find_input_norm();
   for (const auto& [id, is_weight] : trainable) {
     const Value& value = graph_.value(id);
     at::Tensor tensor = at::empty(std::vector<int64_t>(value.shape.begin(), value.shape.end()), at::kFloat);
@@ -149,6 +152,29 @@ TorchGraph::TorchGraph(const Graph& graph, std::vector<DropoutAt> dropout) : gra
     tensor.set_requires_grad(is_weight);
     parameters_.push_back({id, value.name, is_weight, tensor});
   }
+}
+
+void TorchGraph::find_input_norm() {
+  for (const Node& norm : graph_.nodes) {
+    const auto readers = consumers_of(graph_, norm.output);
+    if (!std::holds_alternative<BatchNorm>(norm.op) || norm.inputs[0] != graph_.inputs[0] || readers.size() != 1 ||
+        is_output(graph_, norm.output) || dropout_.contains(norm.name))
+      continue;
+    const Node& reader = graph_.nodes[static_cast<size_t>(readers[0])];
+    const auto* op = std::get_if<Conv2D>(&reader.op);
+    if (op != nullptr && op->padding == Padding::valid && !dropout_.contains(reader.name))
+      input_norm_ = {norm.output, reader.output, norm.inputs[1], norm.inputs[2]};
+  }
+}
+
+at::Tensor TorchGraph::convolution(const Conv2D& op, const Node& node, const at::Tensor& x, const Tensors& tensors) const {
+  const auto tensor = [&](ValueId id) { return tensors[static_cast<size_t>(id)]; };
+  at::Tensor weights = tensor(node.inputs[1]), bias = tensor(node.inputs[2]);
+  if (input_norm_ && input_norm_->convolution == node.output) {
+    bias = bias + (weights * tensor(input_norm_->beta)).sum({1, 2, 3});
+    weights = weights * tensor(input_norm_->gamma);
+  }
+  return activated(convolve(x, weights, bias, {op.stride_h, op.stride_w, op.padding}), op.activation);
 }
 
 at::Tensor TorchGraph::compute(const Node& node, const Tensors& tensors, const ForwardMode& mode) const {
@@ -162,9 +188,7 @@ at::Tensor TorchGraph::compute(const Node& node, const Tensors& tensors, const F
   for (size_t i = 1; i < node.inputs.size(); ++i) constants.push_back(input(i));
   return std::visit(
       Overloaded{
-          [&](const Conv2D& op) {
-            return activated(convolve(x, constants[0], constants[1], {op.stride_h, op.stride_w, op.padding}), op.activation);
-          },
+          [&](const Conv2D& op) { return convolution(op, node, x, tensors); },
           [&](const DepthwiseConv2D& op) {
             const at::Tensor weights = constants[0].permute({3, 1, 2, 0});
             return activated(convolve(x, weights, constants[1], {op.stride_h, op.stride_w, op.padding}), op.activation);
@@ -172,7 +196,10 @@ at::Tensor TorchGraph::compute(const Node& node, const Tensors& tensors, const F
           [&](const Dense& op) { return activated(at::linear(x, constants[0], constants[1]), op.activation); },
           [&](const ConvLstm2D& op) { return conv_lstm(x, constants, op); },
           [&](const Pool2D& op) { return pool(x, op); },
-          [&](const BatchNorm& op) { return batch_norm(x, constants, op.epsilon, mode); },
+          [&](const BatchNorm& op) {
+            if (input_norm_ && input_norm_->norm == node.output) constants[0] = constants[1] = at::Tensor();
+            return batch_norm(x, constants, op.epsilon, mode);
+          },
           [&](const Activation& op) { return activated(x, op.kind); },
           [&](const Reshape& op) { return reshape(x, op.shape); },
           [&](const Crop2D& op) { return x.slice(1, op.top, x.size(1) - op.bottom).slice(2, op.left, x.size(2) - op.right); },

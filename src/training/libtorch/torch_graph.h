@@ -53,10 +53,18 @@ class TorchGraph {
 
  private:
   using Tensors = std::vector<at::Tensor>;  // by value id
+  /// A BatchNorm of the image in front of a `valid` convolution. The convolution takes over gamma and beta, so that no gradient
+  /// with respect to the image is computed, which was a fourth of PilotNet's time.
+  struct InputNorm {
+    ValueId norm, convolution, gamma, beta;  // the first two: the nodes' results
+  };
+  void find_input_norm();
+  at::Tensor convolution(const Conv2D& op, const Node& node, const at::Tensor& x, const Tensors& tensors) const;
   at::Tensor compute(const Node& node, const Tensors& tensors, const ForwardMode& mode) const;
 
   Graph graph_;
   std::map<std::string, double> dropout_;  // rate by node
+  std::optional<InputNorm> input_norm_;
   std::vector<Parameter> parameters_;
 };
 

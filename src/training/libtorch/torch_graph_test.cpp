@@ -91,6 +91,35 @@ TEST(TorchGraph, EveryWeightGetsAGradient) {
   }
 }
 
+/// A BatchNorm of the image in front of a valid convolution, which is computed in another way than where its result is also
+/// read elsewhere.
+TestNetwork normed_image() {
+  TestNetwork n({1, 12, 14, 3});
+  n.batch_norm("norm");
+  return n;
+}
+
+TEST(TorchGraph, NormOfTheImageHasTheSameGradients) {
+  TestNetwork folded = normed_image(), plain = normed_image();
+  const ValueId norm = plain.last();
+  folded.conv("conv", 4, 3).flatten();
+  plain.conv("conv", 4, 3).flatten();
+  Graph graph = plain.finish();
+  EXPECT_LT(difference_from_engine(folded.finish(), random_inputs(graph, 3, -1, 1, 6)), 1e-5);
+  const int64_t outputs = element_count(graph.value(graph.outputs[0]).shape);
+  graph.outputs.push_back(norm);
+  TorchGraph a(folded.finish()), b(graph);
+  const at::Tensor images = batch_of(graph, random_inputs(graph, 3, -1, 1, 6));
+  a.forward(images, {.training = true}).square().sum().backward();
+  b.forward(images, {.training = true}).slice(1, 0, outputs).square().sum().backward();
+  for (size_t i = 0; i < a.parameters().size(); ++i) {
+    const auto &p = a.parameters()[i], &q = b.parameters()[i];
+    EXPECT_TRUE(at::allclose(p.tensor, q.tensor)) << p.name;
+    if (!p.trainable) continue;
+    EXPECT_TRUE(at::allclose(p.tensor.grad(), q.tensor.grad(), 1e-4, 1e-4)) << p.name;
+  }
+}
+
 TEST(TorchGraph, BatchNormFollowsTheBatches) {
   TestNetwork n({1, 1, 2, 1});
   n.batch_norm("norm").flatten();
