@@ -17,7 +17,8 @@ void run_circuits(int argc, char** argv) {
   arguments.parse(argc, argv);
   if (files.empty())
     for (const std::string_view name : circuit_names()) files.emplace_back(name);
-  std::vector<std::vector<std::string>> rows{{"circuit", "role", "length m", "tightest m", "straight %", "road m", "time-out s"}};
+  std::vector<std::vector<std::string>> rows{
+      {"circuit", "role", "length m", "tightest m", "straight %", "road m", "time-out s"}};
   for (const std::string& name : files) {
     const Circuit c = find_circuit(name);
     const CircuitShape shape = measure(c.centre_line);

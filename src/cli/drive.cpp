@@ -26,12 +26,15 @@ struct Options {
     Arguments arguments("drive", "drive circuits in simulated time and measure it");
     arguments.positional("MODEL", driver, "a model file, `expert`, or `constant:V:W`");
     driving.declare(arguments);
-    arguments.option("--sweep", sweep, "repeat all for several periods or latencies: control-ms:FIRST:LAST:STEP or "
-                                       "latency-ms:FIRST:LAST:STEP");
+    arguments.option("--sweep", sweep,
+                     "repeat all for several periods or latencies: control-ms:FIRST:LAST:STEP or "
+                     "latency-ms:FIRST:LAST:STEP");
     arguments.option("--json", json, "also write all drives to this file");
-    arguments.option("--picture", picture, "write the driven paths over the circuits, coloured by lateral error, as SVG; for several "
-                                           "circuits the name gets -CIRCUIT");
-    arguments.option("--save-frames", frames, "folder for the pictures of the first drive on each circuit, with its commands drawn in");
+    arguments.option("--picture", picture,
+                     "write the driven paths over the circuits, coloured by lateral error, as SVG; for several "
+                     "circuits the name gets -CIRCUIT");
+    arguments.option("--save-frames", frames,
+                     "folder for the pictures of the first drive on each circuit, with its commands drawn in");
     model.declare(arguments);
     arguments.parse(argc, argv);
   }
@@ -97,9 +100,11 @@ void run_drive(int argc, char** argv) {
       run.circuits.push_back(drive_circuit(model.driver(), circuit, options.driving, run.latency_ms));
       const CircuitDrives& drives = run.circuits.back();
       if (!options.picture.empty())
-        write_file_atomically(file_for(options.picture, circuit.name, circuits.size() > 1), path_picture(circuit, drives.episodes));
+        write_file_atomically(file_for(options.picture, circuit.name, circuits.size() > 1),
+                              path_picture(circuit, drives.episodes));
       if (!options.frames.empty())
-        save_frames(model.driver(), circuit, options.driving, run.latency_ms, std::filesystem::path(options.frames) / circuit.name);
+        save_frames(model.driver(), circuit, options.driving, run.latency_ms,
+                    std::filesystem::path(options.frames) / circuit.name);
     }
     fmt::print("{}", driving_table(run));
   }

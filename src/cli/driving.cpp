@@ -57,7 +57,8 @@ void DrivingOptions::declare_details(Arguments& arguments) {
 void DrivingOptions::check_values() const {
   if (circuits.empty()) throw UsageError("--circuit is required; `slimpilot circuits` lists the names");
   if (starts < 1 || seeds < 1) throw UsageError("--starts and --seeds must be 1 or more");
-  if (!(control_ms >= 1) || !(camera_hz > 0) || camera_hz > 1000) throw UsageError("--control-ms must be at least 1, --camera-hz 1 to 1000");
+  if (!(control_ms >= 1) || !(camera_hz > 0) || camera_hz > 1000)
+    throw UsageError("--control-ms must be at least 1, --camera-hz 1 to 1000");
   for (const double x : {command_ms, lag_ms, max_speed, max_turn, max_acceleration, timeout_s, road_width_m})
     if (!(x >= 0)) throw UsageError("times and limits of the robot must not be negative");
   if (road_width_m >= 2 * static_cast<double>(Track::kBand_m)) throw UsageError("--road-width-m must be below 4.8");
@@ -133,19 +134,20 @@ CircuitDrives drive_circuit(const Driver& driver, const Circuit& circuit, const 
   return drives;
 }
 
-void save_frames(const Driver& driver, const Circuit& circuit, const DrivingOptions& options, const std::vector<double>& latency_ms,
-                 const std::filesystem::path& folder) {
+void save_frames(const Driver& driver, const Circuit& circuit, const DrivingOptions& options,
+                 const std::vector<double>& latency_ms, const std::filesystem::path& folder) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure) throw Error(folder.string() + ": cannot be made: " + failure.message());
   const Track track(circuit.centre_line, circuit.road_width_m);
   int count = 0;
-  drive_once(driver, track, options.episode(circuit, latency_ms), [&](const Image& frame, const Command& command, double time_s) {
-    check_cancelled();
-    Image picture = frame;
-    draw_commands(picture, command, time_s);
-    write_png(folder / (std::to_string(count++) + ".png"), picture, Durability::cache);
-  });
+  drive_once(driver, track, options.episode(circuit, latency_ms),
+             [&](const Image& frame, const Command& command, double time_s) {
+               check_cancelled();
+               Image picture = frame;
+               draw_commands(picture, command, time_s);
+               write_png(folder / (std::to_string(count++) + ".png"), picture, Durability::cache);
+             });
 }
 
 }  // namespace slimpilot

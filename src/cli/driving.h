@@ -16,8 +16,8 @@ struct DrivingOptions {
   std::vector<std::string> circuits;
   int starts = 1, seeds = 1;
   bool both_directions = false;
-  double start_m = 0, control_ms = 50, command_ms = 0, camera_hz = 20, lag_ms = 0, max_speed = 0, max_turn = 0, max_acceleration = 0,
-         timeout_s = 0, road_width_m = 0;
+  double start_m = 0, control_ms = 50, command_ms = 0, camera_hz = 20, lag_ms = 0, max_speed = 0, max_turn = 0,
+         max_acceleration = 0, timeout_s = 0, road_width_m = 0;
   std::string latency_ms = "0", scenery = "default";
   uint64_t seed = 1;
 
@@ -54,7 +54,7 @@ CircuitDrives drive_circuit(const Driver& driver, const Circuit& circuit, const 
                             const std::vector<double>& latency_ms);
 
 /// Drives once more from the first start and writes each frame as N.png with the commands drawn into it.
-void save_frames(const Driver& driver, const Circuit& circuit, const DrivingOptions& options, const std::vector<double>& latency_ms,
-                 const std::filesystem::path& folder);
+void save_frames(const Driver& driver, const Circuit& circuit, const DrivingOptions& options,
+                 const std::vector<double>& latency_ms, const std::filesystem::path& folder);
 
 }  // namespace slimpilot

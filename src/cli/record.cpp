@@ -32,8 +32,9 @@ struct Options {
     arguments.option("--out", out, "folder for the recordings, one per circuit and direction");
     arguments.option("--laps", laps, "laps per recording");
     arguments.option("--both-directions", both_directions, "drive each circuit both ways");
-    arguments.option("--disturb", disturb, "push the car off its line now and then, this strongly (0: not; 1: up to half a metre), "
-                                           "so that recovering is in the data");
+    arguments.option("--disturb", disturb,
+                     "push the car off its line now and then, this strongly (0: not; 1: up to half a metre), "
+                     "so that recovering is in the data");
     arguments.option("--driver", driver, "who steers: expert, or a model file; the labels are the expert's in both cases");
     arguments.option("--top-speed", top_speed, "what the expert accelerates to on straights, in m/s");
     arguments.option("--control-ms", control_ms, "milliseconds of simulated time between commands");
@@ -43,13 +44,14 @@ struct Options {
     arguments.parse(argc, argv);
     if (circuits.empty()) throw UsageError("--circuit is required; `slimpilot circuits` lists the names");
     if (out.empty()) throw UsageError("--out is required: the folder for the recordings");
-    if (!(laps > 0) || !(disturb >= 0) || !(control_ms >= 1)) throw UsageError("--laps, --disturb and --control-ms must be positive");
+    if (!(laps > 0) || !(disturb >= 0) || !(control_ms >= 1))
+      throw UsageError("--laps, --disturb and --control-ms must be positive");
     if (!(top_speed >= 8)) throw UsageError("--top-speed must be at least 8 m/s");
   }
 };
 
-/// Pushes of a quarter of a second, about every two seconds, that turn the car less the faster it is: what it is then beside its
-/// line is about the same at every speed.
+/// Pushes of a quarter of a second, about every two seconds, that turn the car less the faster it is: what it is then beside
+/// its line is about the same at every speed.
 class Disturbance {
  public:
   Disturbance(double strength, uint64_t seed) : strength_(strength), random_(seed) {}
@@ -78,16 +80,18 @@ class Recorder {
   void record(const Circuit& circuit, bool reverse) {
     const Track track(circuit.centre_line, circuit.road_width_m);
     const std::string name = circuit.name + (reverse ? "_reverse" : "_forward");
-    const auto settings = fmt::format("circuit {} reverse {} laps {} disturb {} driver {} top_speed {} control_ms {} scenery {} seed {}\n", circuit.name,
-                                      reverse, options_.laps, options_.disturb, options_.driver, options_.top_speed, options_.control_ms,
-                                      options_.scenery, options_.seed);
+    const auto settings =
+        fmt::format("circuit {} reverse {} laps {} disturb {} driver {} top_speed {} control_ms {} scenery {} seed {}\n",
+                    circuit.name, reverse, options_.laps, options_.disturb, options_.driver, options_.top_speed,
+                    options_.control_ms, options_.scenery, options_.seed);
     Formula1Writer writer(std::filesystem::path(options_.out) / name, settings);
     const double whole_m = options_.laps * track.length_m();
     Progress progress(name, static_cast<uint64_t>(whole_m), progress_output());
     const auto start = std::chrono::steady_clock::now();
     double driven_m = 0, time_s = 0;
     int frames = 0, crashes = 0;
-    EpisodeOptions episode{.control_period_s = options_.control_ms / 1000, .reverse = reverse, .scenery = parse_scenery(options_.scenery)};
+    EpisodeOptions episode{
+        .control_period_s = options_.control_ms / 1000, .reverse = reverse, .scenery = parse_scenery(options_.scenery)};
     episode.disturb = Disturbance(options_.disturb, options_.seed * 2 + reverse);
     while (driven_m < whole_m) {
       episode.start_arc_m = reverse ? -driven_m : driven_m;
@@ -106,8 +110,8 @@ class Recorder {
     }
     writer.finish();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    fmt::print("{}: {} frames, {:.0f} m in {:.0f} s of simulated time, put back {} times, {:.1f} times as fast as real time\n", name,
-               frames, driven_m, time_s, crashes, time_s / seconds);
+    fmt::print("{}: {} frames, {:.0f} m in {:.0f} s of simulated time, put back {} times, {:.1f} times as fast as real time\n",
+               name, frames, driven_m, time_s, crashes, time_s / seconds);
   }
 
  private:

@@ -11,9 +11,9 @@ namespace slimpilot {
 
 class Formula1Writer {
  public:
-  /// Makes the folder if need be. A folder that holds an unfinished recording with the same `settings` is gone on with: pictures
-  /// that it already has are not written again, so the caller repeats the same frames. Throws Error when the folder cannot be
-  /// made, holds a recording, or an unfinished one with other settings.
+  /// Makes the folder if need be. A folder that holds an unfinished recording with the same `settings` is gone on with:
+  /// pictures that it already has are not written again, so the caller repeats the same frames. Throws Error when the folder
+  /// cannot be made, holds a recording, or an unfinished one with other settings.
   explicit Formula1Writer(const std::filesystem::path& folder, const std::string& settings = "");
 
   /// Writes N.png (N = 0, 1, …) and notes its labels: v in m/s, w in rad/s (+ = left), the time in s. Throws Error when

@@ -20,7 +20,8 @@ size_t output_named(const Graph& graph, const std::string& name) {
 }
 
 double in_units(const OutputMeaning& meaning, float output) {
-  return static_cast<double>(meaning.min) + static_cast<double>(output) * (static_cast<double>(meaning.max) - static_cast<double>(meaning.min));
+  return static_cast<double>(meaning.min) +
+         static_cast<double>(output) * (static_cast<double>(meaning.max) - static_cast<double>(meaning.min));
 }
 
 }  // namespace

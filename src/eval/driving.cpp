@@ -57,9 +57,8 @@ Completion completion(std::span<const Point> path, std::span<const Point> refere
   Completion result;
   const size_t n = reference_lap.size();
   if (path.empty()) return result;
-  const auto nearest = std::min_element(reference_lap.begin(), reference_lap.end(), [&](Point a, Point b) {
-    return distance(a, path[0]) < distance(b, path[0]);
-  });
+  const auto nearest = std::min_element(reference_lap.begin(), reference_lap.end(),
+                                        [&](Point a, Point b) { return distance(a, path[0]) < distance(b, path[0]); });
   const auto first = static_cast<size_t>(nearest - reference_lap.begin());
   for (size_t i = 0; i < n; ++i) result.lap.push_back(reference_lap[backwards ? (first + n - i) % n : (first + i) % n]);
   // At most one reach of points is taken per place, or a lap shorter than the reach would never end.
@@ -73,7 +72,9 @@ Completion better_completion(std::span<const Point> path, std::span<const Point>
   return forwards.count >= backwards.count ? forwards : backwards;
 }
 
-double percentage(const Completion& c, size_t points) { return 100 * static_cast<double>(c.count) / static_cast<double>(points); }
+double percentage(const Completion& c, size_t points) {
+  return 100 * static_cast<double>(c.count) / static_cast<double>(points);
+}
 
 /// For each completed reference point its distance to the path. Both run in order, so the search goes on from the last place.
 std::vector<double> deviations(const Completion& c, const std::vector<Point>& fine) {
@@ -84,7 +85,8 @@ std::vector<double> deviations(const Completion& c, const std::vector<Point>& fi
     double best = std::numeric_limits<double>::infinity();
     const size_t end = std::min(place + reach, fine.size());
     for (size_t k = place > reach ? place - reach : 0; k < end; ++k)
-      if (const double d = distance_to_segment(c.lap[i], fine[k], fine[std::min(k + 1, fine.size() - 1)]); d < best) best = d, place = k;
+      if (const double d = distance_to_segment(c.lap[i], fine[k], fine[std::min(k + 1, fine.size() - 1)]); d < best)
+        best = d, place = k;
     result.push_back(best);
   }
   return result;

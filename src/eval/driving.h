@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is measured of a drive. The first group has the names and definitions of Behavior Metrics; its reference lap is the centre
-// line itself, so that a car exactly on the line scores a deviation of 1. The second group says the same in plain metres.
+// What is measured of a drive. The first group has the names and definitions of Behavior Metrics; its reference lap is the
+// centre line itself, so that a car exactly on the line scores a deviation of 1. The second group says the same in plain
+// metres.
 #pragma once
 
 #include <optional>
@@ -20,22 +21,22 @@ struct CommandRange {
 
 struct DrivingMetrics {
   EpisodeEnd end = EpisodeEnd::timeout;
-  double completed_distance = 0;          // m, length of the odometry's path
-  double average_speed = 0;               // m/s, completed_distance / simulated time
-  double percentage_completed = 0;        // of the reference lap; above 100 when driven past its start
-  std::optional<double> lap_seconds;      // only above 100 %
-  double position_deviation_mae = 0;      // mean of 1000^d over the completed reference points, d in m; 1 is perfect
+  double completed_distance = 0;            // m, length of the odometry's path
+  double average_speed = 0;                 // m/s, completed_distance / simulated time
+  double percentage_completed = 0;          // of the reference lap; above 100 when driven past its start
+  std::optional<double> lap_seconds;        // only above 100 %
+  double position_deviation_mae = 0;        // mean of 1000^d over the completed reference points, d in m; 1 is perfect
   double position_deviation_total_err = 0;  // their sum
-  double suddenness_distance = 0;         // mean length of the change of the normalised (v, w) between commands
+  double suddenness_distance = 0;           // mean length of the change of the normalised (v, w) between commands
   double brain_iterations_frequency_simulated_time = 0;  // 1 / mean simulated cycle, 1/s
 
   double lateral_error_mean = 0, lateral_error_p95 = 0, lateral_error_max = 0;  // m, |distance| to the line, over the odometry
-  int off_road_events = 0;                                                      // times that |lateral| grew beyond half the road
+  int off_road_events = 0;  // times that |lateral| grew beyond half the road
   bool success() const { return lap_seconds.has_value(); }
 };
 
-/// `reference_lap`: ordered points of one lap, closed, the first not repeated (0.5 m apart or so); in any of both directions and
-/// from any start. `road_half_width_m` decides what is off the road.
+/// `reference_lap`: ordered points of one lap, closed, the first not repeated (0.5 m apart or so); in any of both directions
+/// and from any start. `road_half_width_m` decides what is off the road.
 DrivingMetrics driving_metrics(const Episode& episode, std::span<const Point> reference_lap, double road_half_width_m,
                                const CommandRange& range = {});
 
@@ -48,7 +49,8 @@ struct Interval {
 };
 Interval wilson_interval(int successes, int trials);
 
-/// All drives of one pilot on one circuit: means over drives; the largest lateral error and the sum of off-road events over all.
+/// All drives of one pilot on one circuit: means over drives; the largest lateral error and the sum of off-road events over
+/// all.
 struct DrivingSummary {
   std::string circuit;
   int drives = 0, successes = 0;

@@ -51,9 +51,10 @@ void write_driving_results(const DrivingRun& run, const std::filesystem::path& p
             {"driver", run.driver},
             {"control_ms", run.control_ms},
             {"mean_inference_time", mean(run.latency_ms) / 1000},
-            {"latency_ms", {{"min", *std::min_element(run.latency_ms.begin(), run.latency_ms.end())},
-                            {"median", quantile(run.latency_ms, 0.5)},
-                            {"max", *std::max_element(run.latency_ms.begin(), run.latency_ms.end())}}}};
+            {"latency_ms",
+             {{"min", *std::min_element(run.latency_ms.begin(), run.latency_ms.end())},
+              {"median", quantile(run.latency_ms, 0.5)},
+              {"max", *std::max_element(run.latency_ms.begin(), run.latency_ms.end())}}}};
   const double brain_s = mean(run.latency_ms) / 1000;
   json["brain_iterations_frequency_real_time"] = brain_s > 0 ? Json(1 / brain_s) : Json();
   for (const CircuitDrives& c : run.circuits) json["circuits"].push_back(circuit_json(c));

@@ -30,7 +30,8 @@ Episode drive(double share, double outwards = 0) {
   const double radius = kRadius + outwards, length = std::abs(share) * 2 * kPi * radius, direction = share < 0 ? -1 : 1;
   for (int i = 0; i * 0.5 <= length; ++i) {
     const double a = direction * i * 0.5 / radius;
-    e.odometry.push_back({.time_s = i * 0.05, .pose = {{radius * std::cos(a), radius * std::sin(a)}, a + kPi / 2}, .lateral_m = -outwards});
+    e.odometry.push_back(
+        {.time_s = i * 0.05, .pose = {{radius * std::cos(a), radius * std::sin(a)}, a + kPi / 2}, .lateral_m = -outwards});
     e.commands.push_back({10, 0.2});
   }
   e.cycle_s = 0.05;
@@ -92,7 +93,8 @@ TEST(DrivingMetrics, OffRoadEventsAreCounted) {
 }
 
 TEST(DrivingSummary, CountsAndIntervals) {
-  const std::vector<DrivingMetrics> drives{driving_metrics(drive(1.05), kLap, 1.5), driving_metrics(drive(1.05, 0.2), kLap, 1.5),
+  const std::vector<DrivingMetrics> drives{driving_metrics(drive(1.05), kLap, 1.5),
+                                           driving_metrics(drive(1.05, 0.2), kLap, 1.5),
                                            driving_metrics(drive(0.5), kLap, 1.5)};
   const DrivingSummary s = summarize("ring", drives);
   EXPECT_EQ(s.successes, 2);

@@ -37,8 +37,8 @@ struct NetworkOptions {
 };
 
 /// Constants are named "conv1/kernel", "conv1/bias", "conv_lstm1/kernel", "conv_lstm1/recurrent_kernel", "conv_lstm1/bias",
-/// "dense1/kernel", "dense1/bias", …, "batch_norm/gamma" (beta, mean, variance). Where `outputs` are not as many as the network's
-/// results, these have no meaning. Throws Error with the known names for an unknown one.
+/// "dense1/kernel", "dense1/bias", …, "batch_norm/gamma" (beta, mean, variance). Where `outputs` are not as many as the
+/// network's results, these have no meaning. Throws Error with the known names for an unknown one.
 Graph make_network(std::string_view name, uint64_t seed, const NetworkOptions& options = {});
 
 }  // namespace slimpilot

@@ -11,7 +11,8 @@
 
 namespace slimpilot {
 
-/// Whether a write waits for the disk. Both survive a killed program; only `disk` survives a power cut, for milliseconds a file.
+/// Whether a write waits for the disk. Both survive a killed program; only `disk` survives a power cut, for milliseconds a
+/// file.
 enum class Durability { disk, cache };
 
 /// Writes a temporary file beside `path`, flushes it to the disk and renames it to `path`, replacing a file that is

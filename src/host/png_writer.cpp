@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PNG files three times faster than libpng writes them: every row as its difference to the row above (filter "up"), compressed by
-// libdeflate. Chunks as in RFC 2083.
+// PNG files three times faster than libpng writes them: every row as its difference to the row above (filter "up"), compressed
+// by libdeflate. Chunks as in RFC 2083.
 #include <libdeflate.h>
 
 #include <memory>

@@ -16,8 +16,8 @@ std::string driving_table(const DrivingRun& run);
 /// One line per point of a sweep and circuit.
 std::string sweep_table(const DrivingRun& run, const std::string& what);
 
-/// An SVG: the road, the driven paths coloured from green (on the line) over yellow to red (0.5 m beside it and more), a cross where a
-/// drive ended early.
+/// An SVG: the road, the driven paths coloured from green (on the line) over yellow to red (0.5 m beside it and more), a cross
+/// where a drive ended early.
 std::string path_picture(const Circuit& circuit, const std::vector<Episode>& episodes);
 
 }  // namespace slimpilot

@@ -4,7 +4,8 @@
 
 namespace slimpilot {
 
-inline constexpr char kReportStyle[] = R"(:root { color-scheme: light dark; --text: #1c1e21; --soft: #666b73; --line: #dfe2e6; --page: #ffffff; --stripe: #f6f7f9; --bad: #b3261e; }
+inline constexpr char kReportStyle[] =
+    R"(:root { color-scheme: light dark; --text: #1c1e21; --soft: #666b73; --line: #dfe2e6; --page: #ffffff; --stripe: #f6f7f9; --bad: #b3261e; }
 @media (prefers-color-scheme: dark) {
   :root { --text: #e4e6ea; --soft: #9aa0a8; --line: #363b42; --page: #17191c; --stripe: #1f2226; --bad: #ff8a80; }
   .plot svg, img.drawing { filter: invert(0.91) hue-rotate(180deg); }

@@ -84,15 +84,16 @@ std::string success_text(const DrivingSummary& s) {
 }
 
 std::string driving_results_table(const RunResult& run) {
-  std::vector<Row> rows{{"technique", "circuit", "laps finished", "lap s", "lateral m", "p95 m", "max m", "1000^d", "suddenness", "latency ms"}};
+  std::vector<Row> rows{
+      {"technique", "circuit", "laps finished", "lap s", "lateral m", "p95 m", "max m", "1000^d", "suddenness", "latency ms"}};
   for (const ModelResult& m : run.models)
     for (const DrivingResult& d : m.driving) {
       const DrivingMetrics& mean = d.summary.mean;
       rows.push_back({m.technique, d.summary.circuit, success_text(d.summary),
-                      mean.lap_seconds ? fmt::format("{:.2f}", *mean.lap_seconds) : "-", fmt::format("{:.3f}", mean.lateral_error_mean),
-                      fmt::format("{:.3f}", mean.lateral_error_p95), fmt::format("{:.3f}", mean.lateral_error_max),
-                      fmt::format("{:.2f}", mean.position_deviation_mae), fmt::format("{:.4f}", mean.suddenness_distance),
-                      milliseconds(d.latency_ms)});
+                      mean.lap_seconds ? fmt::format("{:.2f}", *mean.lap_seconds) : "-",
+                      fmt::format("{:.3f}", mean.lateral_error_mean), fmt::format("{:.3f}", mean.lateral_error_p95),
+                      fmt::format("{:.3f}", mean.lateral_error_max), fmt::format("{:.2f}", mean.position_deviation_mae),
+                      fmt::format("{:.4f}", mean.suddenness_distance), milliseconds(d.latency_ms)});
     }
   return aligned_table(rows);
 }

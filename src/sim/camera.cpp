@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 constexpr int kSkyColumns = 2048;
-constexpr int kSparse = 8;              // pixels between look-ups…
+constexpr int kSparse = 8;               // pixels between look-ups…
 constexpr double kSparseWithin_m = 1.6;  // …nearer than this: 4 cm apart at most
 constexpr float kEdgeInset_m = 0.10f;    // from the asphalt's edge to the middle of the white line
 
@@ -34,7 +34,8 @@ float covered(float x, float footprint, float middle, float half) {
 struct Camera::View {
   double x, y, ahead_x, ahead_y, heading;
 
-  explicit View(const Pose& robot) : ahead_x(std::cos(robot.heading)), ahead_y(std::sin(robot.heading)), heading(robot.heading) {
+  explicit View(const Pose& robot)
+      : ahead_x(std::cos(robot.heading)), ahead_y(std::sin(robot.heading)), heading(robot.heading) {
     x = robot.position.x + kCameraForward_m * ahead_x - kCameraLeft_m * ahead_y;
     y = robot.position.y + kCameraForward_m * ahead_y + kCameraLeft_m * ahead_x;
   }
@@ -75,20 +76,24 @@ Camera::Camera(const Track& track, const Scenery& scenery) : track_(&track), sce
   const auto lit = [&](float r, float g, float b) { return Color{r * light, g * light, b * light}; };
   asphalt_ = scenery.white_road ? lit(225, 225, 225) : lit(92, 92, 96);
   edge_ = scenery.white_road ? lit(70, 70, 70) : lit(235, 235, 235);
-  line_ = scenery.line == Scenery::Line::red ? lit(255, 0, 0) : scenery.line == Scenery::Line::white ? lit(255, 255, 255) : asphalt_;
+  line_ = scenery.line == Scenery::Line::red     ? lit(255, 0, 0)
+          : scenery.line == Scenery::Line::white ? lit(255, 255, 255)
+                                                 : asphalt_;
   grass_ = lit(104, 128, 84);
   wall_ = lit(168, 162, 154);
   for (int row = 0; row < kHorizonRow; ++row)
     for (int column = 0; column < kSkyColumns; ++column) {
       const double a = 2 * kPi * column / kSkyColumns, h = row / static_cast<double>(kHorizonRow);
       const double waves = std::sin(5 * a + 9 * h) + std::sin(11 * a - 17 * h + 1) + std::sin(23 * a + 31 * h + 2) / 2;
-      const auto cloud = static_cast<float>(std::clamp((waves - 0.6) / 2, 0.0, 1.0) * (1 - h * h)), depth = static_cast<float>(h);
+      const auto cloud = static_cast<float>(std::clamp((waves - 0.6) / 2, 0.0, 1.0) * (1 - h * h)),
+                 depth = static_cast<float>(h);
       const auto mix = [&](float top, float bottom) { return (top + depth * (bottom - top)) * (1 - cloud) + 240 * cloud; };
       const Color c = lit(mix(140, 205), mix(178, 215), mix(220, 225));
       sky_.insert(sky_.end(), {to_byte(c.r), to_byte(c.g), to_byte(c.b)});
     }
   for (int u = 0; u < kCameraWidth; ++u)
-    azimuth_.push_back(static_cast<int>(std::lround(std::atan((kCameraWidth / 2 - u) / kFocalLength_px) * kSkyColumns / (2 * kPi))));
+    azimuth_.push_back(
+        static_cast<int>(std::lround(std::atan((kCameraWidth / 2 - u) / kFocalLength_px) * kSkyColumns / (2 * kPi))));
   for (int i = 0; i < kSparse; ++i) {
     plain_asphalt_.insert(plain_asphalt_.end(), {to_byte(asphalt_.r), to_byte(asphalt_.g), to_byte(asphalt_.b)});
     plain_line_.insert(plain_line_.end(), {to_byte(line_.r), to_byte(line_.g), to_byte(line_.b)});
@@ -159,7 +164,8 @@ void Camera::ground_distances(const View& view, double row, std::vector<float>& 
 const uint8_t* Camera::plain_color(size_t u) const {
   constexpr float kHalf = static_cast<float>(kLineWidth_m / 2);
   const float first = distance_[u], last = distance_[u + kSparse - 1];
-  const float margin = std::abs(last - first) + std::abs(distance_below_[u] - first) + std::abs(distance_below_[u + kSparse - 1] - last);
+  const float margin =
+      std::abs(last - first) + std::abs(distance_below_[u] - first) + std::abs(distance_below_[u + kSparse - 1] - last);
   const float most = std::max(std::abs(first), std::abs(last)), least = std::min(std::abs(first), std::abs(last));
   if (most < kHalf - margin) return plain_line_.data();
   const float edge = static_cast<float>(track_->half_width_m()) - kEdgeInset_m - kHalf;
@@ -199,9 +205,7 @@ void Camera::draw_walls_row(int row, uint8_t* pixels) const {
     const auto i = static_cast<size_t>(u);
     const float share = clamp01(wall_bottom_[i] - v + 0.5f) * clamp01(v - wall_top_[i] + 0.5f);
     if (share <= 0) continue;
-    const auto mix = [&](uint8_t& pixel, float wall) {
-      pixel = to_byte(pixel + share * (wall * wall_shade_[i] - pixel));
-    };
+    const auto mix = [&](uint8_t& pixel, float wall) { pixel = to_byte(pixel + share * (wall * wall_shade_[i] - pixel)); };
     mix(pixels[3 * u], wall_.r), mix(pixels[3 * u + 1], wall_.g), mix(pixels[3 * u + 2], wall_.b);
   }
 }

@@ -14,7 +14,7 @@
 namespace slimpilot {
 
 inline constexpr int kCameraWidth = 640, kCameraHeight = 480, kHorizonRow = 240;
-inline constexpr double kFocalLength_px = 320.25;  // 320 / tan(1.57/2)
+inline constexpr double kFocalLength_px = 320.25;                                               // 320 / tan(1.57/2)
 inline constexpr double kCameraForward_m = 0.45, kCameraLeft_m = 0.04, kCameraHeight_m = 0.10;  // in the robot's frame
 inline constexpr double kFarClip_m = 15, kLineWidth_m = 0.10, kWallHeight_m = 0.5;
 
@@ -57,10 +57,10 @@ class Camera {
   const Track* track_;
   Scenery scenery_;
   Color asphalt_, line_, edge_, grass_, wall_;
-  std::vector<uint8_t> sky_;                                // a panorama, rows of kSkyColumns RGB pixels
-  std::vector<int> azimuth_, sky_column_;                   // per column, in columns of the panorama: from the axis, in the world
-  std::vector<uint8_t> plain_asphalt_, plain_line_;         // kSparse pixels of one colour
-  std::vector<float> distance_, distance_below_;            // of a row's pixels and of those a row lower, to the centre line
+  std::vector<uint8_t> sky_;                         // a panorama, rows of kSkyColumns RGB pixels
+  std::vector<int> azimuth_, sky_column_;            // per column, in columns of the panorama: from the axis, in the world
+  std::vector<uint8_t> plain_asphalt_, plain_line_;  // kSparse pixels of one colour
+  std::vector<float> distance_, distance_below_;     // of a row's pixels and of those a row lower, to the centre line
   std::vector<float> wall_top_, wall_bottom_, wall_shade_;  // per column; no wall: bottom ≤ top
 };
 

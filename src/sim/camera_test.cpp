@@ -17,7 +17,8 @@ constexpr double kPi = 3.14159265358979323846;
 std::vector<Point> ring(double radius) {
   const int points = static_cast<int>(2 * kPi * radius / 0.5);
   std::vector<Point> line;
-  for (int i = 0; i < points; ++i) line.push_back({radius * std::cos(2 * kPi * i / points), radius * std::sin(2 * kPi * i / points)});
+  for (int i = 0; i < points; ++i)
+    line.push_back({radius * std::cos(2 * kPi * i / points), radius * std::sin(2 * kPi * i / points)});
   return line;
 }
 

@@ -67,7 +67,8 @@ class Drive {
     arc_m_ = place.arc_m;
     const double lateral_m = sign * place.lateral_m, target_m = options_.distance_m > 0 ? options_.distance_m : length;
     if (now_ms_ % kOdometryPeriod_ms == 0)
-      episode_.odometry.push_back({static_cast<double>(now_ms_) / 1000, vehicle_.pose(), vehicle_.motion(), lateral_m, progress_m_});
+      episode_.odometry.push_back(
+          {static_cast<double>(now_ms_) / 1000, vehicle_.pose(), vehicle_.motion(), lateral_m, progress_m_});
     if (episode_.lap_s == 0 && progress_m_ >= target_m) episode_.lap_s = static_cast<double>(now_ms_) / 1000;
     const auto end = [&](EpisodeEnd reason) { return episode_.end = reason, true; };
     if (progress_m_ >= target_m + kPastLap_m) return end(EpisodeEnd::lap);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One drive of a pilot on a track, in simulated time and lock step: camera, pilot, command and motion have their own clocks, and
-// how long the pilot's computing takes is injected, so that the speed of the machine that simulates plays no part.
+// One drive of a pilot on a track, in simulated time and lock step: camera, pilot, command and motion have their own clocks,
+// and how long the pilot's computing takes is injected, so that the speed of the machine that simulates plays no part.
 #pragma once
 
 #include <cstdint>

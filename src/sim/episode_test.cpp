@@ -16,7 +16,8 @@ constexpr double kPi = 3.14159265358979323846;
 std::vector<Point> ring(double radius) {
   const int points = static_cast<int>(2 * kPi * radius / 0.5);
   std::vector<Point> line;
-  for (int i = 0; i < points; ++i) line.push_back({radius * std::cos(2 * kPi * i / points), radius * std::sin(2 * kPi * i / points)});
+  for (int i = 0; i < points; ++i)
+    line.push_back({radius * std::cos(2 * kPi * i / points), radius * std::sin(2 * kPi * i / points)});
   return line;
 }
 
@@ -71,7 +72,8 @@ TEST(Episode, EndsOffTheRoadStuckAndByTime) {
 TEST(Episode, LatencyAndHoldDelayTheFirstCommand) {
   const Track track(ring(10), 3);
   const auto moved_after = [&](double latency_s, double hold_s) {
-    const Episode e = drive_episode(track, constant(5, 0.5), {.command_period_s = hold_s, .latency_s = {latency_s}, .timeout_s = 1});
+    const Episode e =
+        drive_episode(track, constant(5, 0.5), {.command_period_s = hold_s, .latency_s = {latency_s}, .timeout_s = 1});
     return e.odometry.back().progress_m;
   };
   EXPECT_NEAR(moved_after(0, 0), 5, 0.02);

@@ -58,8 +58,7 @@ Command Expert::operator()(const Image& frame) {
   check(frame.width == kWidth && frame.height == kFirstRow + kRows);
   const cv::Mat picture(kRows, kWidth, CV_8UC3, const_cast<uint8_t*>(&frame.pixels[size_t{kFirstRow} * kWidth * 3]));
   const LinePoint p1 = first_point(picture), p2 = point_at(picture, 124), p3 = point_at(picture, 62);
-  const int bend =
-      std::abs((p1.column - p2.column) * (p1.row - p3.row) - (p1.column - p3.column) * (p1.row - p2.row));
+  const int bend = std::abs((p1.column - p2.column) * (p1.row - p3.row) - (p1.column - p3.column) * (p1.row - p2.row));
   straight_frames_ = bend > 500 ? 0 : straight_frames_ + 1;
   if (bend > 500) curve_ = true;
   if (straight_frames_ >= 25) curve_ = false;

@@ -11,8 +11,8 @@
 namespace slimpilot {
 namespace {
 
-constexpr double kStep_m = 0.05;   // a chord of 5 cm leaves an arc of 3 m radius by 0.1 mm
-constexpr float kUnit_m = 1e-4f;   // of a stored distance
+constexpr double kStep_m = 0.05;  // a chord of 5 cm leaves an arc of 3 m radius by 0.1 mm
+constexpr float kUnit_m = 1e-4f;  // of a stored distance
 constexpr double kPi = 3.14159265358979323846;
 
 double distance(Point a, Point b) { return std::hypot(a.x - b.x, a.y - b.y); }
@@ -40,7 +40,8 @@ void Track::build_line(std::span<const Point> centre_line) {
   const double chord = distance(centre_line[0], centre_line[1]);
   const int parts = std::max(1, static_cast<int>(std::ceil(chord / kStep_m)));
   for (size_t i = 0; i < n; ++i) {
-    const Point a = centre_line[(i + n - 1) % n], b = centre_line[i], c = centre_line[(i + 1) % n], d = centre_line[(i + 2) % n];
+    const Point a = centre_line[(i + n - 1) % n], b = centre_line[i], c = centre_line[(i + 1) % n],
+                d = centre_line[(i + 2) % n];
     for (int k = 0; k < parts; ++k) {
       const double t = static_cast<double>(k) / parts;
       line_.push_back({cubic(a.x, b.x, c.x, d.x, t), cubic(a.y, b.y, c.y, d.y, t)});
@@ -164,11 +165,13 @@ float Track::signed_distance(float x, float y) const {
   const int32_t index = tile_of_[static_cast<size_t>(ty) * static_cast<size_t>(tile_columns_) + static_cast<size_t>(tx)];
   if (index < 0) return kBand_m;
   constexpr int kSide = kTile + 1;
-  const int16_t* cell = &distances_[static_cast<size_t>(index) * kSide * kSide + static_cast<size_t>((cy % kTile) * kSide + cx % kTile)];
+  const int16_t* cell =
+      &distances_[static_cast<size_t>(index) * kSide * kSide + static_cast<size_t>((cy % kTile) * kSide + cx % kTile)];
   const auto [least, greatest] = std::minmax({cell[0], cell[1], cell[kSide], cell[kSide + 1]});
   if (greatest - least > 10000) return kBand_m;  // the rim on the right, beside cells that were never reached
   const float fx = u - static_cast<float>(cx), fy = v - static_cast<float>(cy);
-  const float below = static_cast<float>(cell[0]) + fx * static_cast<float>(cell[1] - cell[0]), above = static_cast<float>(cell[kSide]) + fx * static_cast<float>(cell[kSide + 1] - cell[kSide]);
+  const float below = static_cast<float>(cell[0]) + fx * static_cast<float>(cell[1] - cell[0]),
+              above = static_cast<float>(cell[kSide]) + fx * static_cast<float>(cell[kSide + 1] - cell[kSide]);
   return kUnit_m * (below + fy * (above - below));
 }
 

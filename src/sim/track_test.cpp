@@ -13,7 +13,8 @@ constexpr double kPi = 3.14159265358979323846;
 std::vector<Point> ring(double radius) {
   const int points = static_cast<int>(2 * kPi * radius / 0.5);
   std::vector<Point> line;
-  for (int i = 0; i < points; ++i) line.push_back({radius * std::cos(2 * kPi * i / points), radius * std::sin(2 * kPi * i / points)});
+  for (int i = 0; i < points; ++i)
+    line.push_back({radius * std::cos(2 * kPi * i / points), radius * std::sin(2 * kPi * i / points)});
   return line;
 }
 
@@ -40,7 +41,8 @@ TEST(Track, GridAgreesWithTheGeometry) {
   const Track track(ring(5), 3);
   for (double angle = 0; angle < 6.2; angle += 0.037)
     for (const double r : {3.0, 4.2, 4.951, 5.0, 5.049, 6.3, 7.2})
-      EXPECT_NEAR(track.signed_distance(static_cast<float>(r * std::cos(angle)), static_cast<float>(r * std::sin(angle))), 5 - r, 0.001);
+      EXPECT_NEAR(track.signed_distance(static_cast<float>(r * std::cos(angle)), static_cast<float>(r * std::sin(angle))),
+                  5 - r, 0.001);
 }
 
 TEST(Track, FarPointsAreFar) {
