@@ -100,6 +100,35 @@ expect_error "selects no frame" evaluate out/float32.tflite --data recording --f
 expect_error "there is no technique 'int7'" optimize random:pilotnet --data recording --techniques int7
 expect_error "calibration method" optimize random:pilotnet --data recording --calibration best --out out2
 
+# A ring of 12 m radius to drive on.
+awk 'BEGIN { print "x_m,y_m"; for (i = 0; i < 150; ++i) printf "%.4f,%.4f\n", 12 * cos(i * 0.0418879), 12 * sin(i * 0.0418879) }' >ring.csv
+expect 0 "montreal_like" circuits
+expect 0 "75.4" circuits ring.csv
+expect 0 "2/2" drive expert --circuit ring.csv --both-directions --json drives.json --picture path.svg
+holds drives.json '"lateral_error_mean_m"'
+holds path.svg "</svg>"
+expect 0 "1/1" drive constant:6:0.5 --circuit ring.csv
+expect 0 "0/1" drive constant:6:0 --circuit ring.csv
+expect 0 "latency ms" drive expert --circuit ring.csv --sweep latency-ms:0:400:400
+expect 0 "ring" optimize out/float32.tflite --data recording --frames 0::40 --techniques float32,int8_only --out driven --drive ring.csv --starts 1
+holds driven/results.json '"success_rate_95"'
+holds driven/report.html "Driven paths"
+expect 2 "--circuit is required" drive expert
+expect 2 "constant:V:W" drive constant:6 --circuit ring.csv
+expect 2 "--sweep must be" drive expert --circuit ring.csv --sweep latency-ms:5
+expect_error "unknown circuit 'monza'" drive expert --circuit monza
+expect_error "there is no scenery 'snow'" drive expert --circuit ring.csv --scenery snow
+expect_error "no output 'v'" drive lstm.tflite --circuit ring.csv --outputs a,b
+
+# A recorder that is killed and started again makes the recording of one that was not.
+expect 0 "put back" record --circuit ring.csv --disturb 1 --out whole
+{ timeout -s KILL 0.4 "$program" record --circuit ring.csv --disturb 1 --out torn; } >/dev/null 2>&1
+expect 0 "put back" record --circuit ring.csv --disturb 1 --out torn
+rm -f torn/ring_forward/*.tmp-*
+if diff -rq whole torn >output; then passed=$((passed + 1)); else fail "the recordings differ"; fi
+expect_error "already holds a recording" record --circuit ring.csv --disturb 1 --out whole
+expect 0 "v" evaluate out/float32.tflite --data whole/ring_forward --frames 0::20
+
 # Where the program was built without libtorch, it says so.
 if [ -x "$(dirname "$program")/slimpilot_training" ]; then
   tiny="train deepest_lstm_tiny_pilotnet --data recording --threads 1"

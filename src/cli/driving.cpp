@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "data/labels.h"
 #include "eval/latency.h"
 #include "report/overlay.h"
 
@@ -108,7 +109,10 @@ EpisodeOptions DrivingOptions::episode(const Circuit& circuit, const std::vector
 DriverModel::DriverModel(const std::string& text, const ModelOptions& options) : driver_{.name = text} {
   if (text == "expert") return;
   driver_.constant = constant_command(text);
-  if (!driver_.constant) use(load_model(text, options));
+  if (driver_.constant) return;
+  Graph graph = load_model(text, options);
+  if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
+  use(std::move(graph));
 }
 
 DriverModel::DriverModel(const std::string& name, Graph graph) : driver_{.name = name} { use(std::move(graph)); }

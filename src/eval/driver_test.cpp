@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Drives of networks, and that neither threads nor order play a part.
+#include "eval/driver.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "graph/networks.h"
+
+namespace slimpilot {
+namespace {
+
+std::vector<Point> ring() {
+  std::vector<Point> line;
+  for (int i = 0; i < 125; ++i) line.push_back({10 * std::cos(i * 0.0502655), 10 * std::sin(i * 0.0502655)});
+  return line;
+}
+
+struct Network {
+  explicit Network(Graph g) : graph(std::move(g)), plan(graph) {}
+  Graph graph;
+  Plan plan;
+};
+
+TEST(Driver, ResultsDoNotDependOnThreadsOrOrder) {
+  const Track track(ring(), 3);
+  const Network network(make_network("deepest_lstm_tiny_pilotnet", 1));
+  EpisodeOptions base{.latency_s = {0, 0.01, 0.03}, .timeout_s = 2, .scenery = parse_scenery("rain")};
+  for (const Driver& driver : {Driver{}, Driver{.graph = &network.graph, .plan = &network.plan}}) {
+    const auto episodes = episodes_of(track, base, 3, true, 2);
+    ASSERT_EQ(episodes.size(), 12);
+    const std::vector<Episode> together = drive_all(driver, track, episodes, {});
+    for (size_t i = episodes.size(); i-- > 0;) EXPECT_EQ(drive_once(driver, track, episodes[i]), together[i]);
+    EXPECT_NE(together[0], together[1]);  // another seed draws other delays
+  }
+}
+
+TEST(Driver, StartsAreSpreadAndBothDirectionsDriven) {
+  const Track track(ring(), 3);
+  const auto episodes = episodes_of(track, {.start_arc_m = 1, .seed = 5}, 2, true, 1);
+  ASSERT_EQ(episodes.size(), 4);
+  EXPECT_EQ(episodes[0].start_arc_m, 1);
+  EXPECT_FALSE(episodes[0].reverse);
+  EXPECT_TRUE(episodes[1].reverse);
+  EXPECT_NEAR(episodes[2].start_arc_m, 1 + track.length_m() / 2, 1e-9);
+  EXPECT_EQ(episodes[3].seed, 5);
+}
+
+TEST(NetworkPilot, CommandsAreInTheOutputsUnits) {
+  const Network network(make_network("pilotnet", 2));
+  NetworkPilot pilot(network.graph, network.plan);
+  EXPECT_EQ(pilot.first_row(), 240);
+  const Track track(ring(), 3);
+  Camera camera(track, {});
+  Image frame;
+  camera.render(track.pose_at(0), 240, 1, frame);
+  FrameInput input(network.graph.preprocessing, network.plan.inputs()[0], 480, 640, network.plan.isa());
+  Session session(network.plan);
+  input.prepare(frame.pixels, session.input());
+  session.run();
+  std::vector<float> outputs;
+  session.read_outputs(outputs);
+  const Command command = pilot(frame);
+  EXPECT_NEAR(command.v, 6.5 + 17.5 * static_cast<double>(outputs[0]), 1e-5);
+  EXPECT_NEAR(command.w, -7.1 + 14.2 * static_cast<double>(outputs[1]), 1e-5);
+}
+
+TEST(NetworkPilot, ANetworkWithoutSpeedCannotDrive) {
+  const Network network(make_network("pilotnet", 2, {.outputs = {{"steering", "", 0, 1}}}));
+  EXPECT_THROW(NetworkPilot(network.graph, network.plan), Error);
+}
+
+}  // namespace
+}  // namespace slimpilot
