@@ -45,6 +45,7 @@ void DrivingOptions::declare_details(Arguments& arguments) {
   arguments.option("--control-ms", control_ms, "simulated time between two looks of the pilot at the camera");
   arguments.option("--command-ms", command_ms, "commands reach the robot at multiples of this (0: at once)");
   arguments.option("--camera-hz", camera_hz, "frames per second of simulated time");
+  arguments.option("--camera-phase-ms", camera_phase_ms, "by how much the camera's clock lies behind the pilot's");
   arguments.option("--latency-ms", latency_ms, "from frame to command: a number, or `measured`: the network's own on this CPU");
   arguments.option("--scenery", scenery, "default, or no_line, white_line, white_road, no_wall, night, rain joined by '+'");
   arguments.option("--lag-ms", lag_ms, "time constant with which the robot follows its commands (0: at once)");
@@ -60,7 +61,7 @@ void DrivingOptions::check_values() const {
   if (starts < 1 || seeds < 1) throw UsageError("--starts and --seeds must be 1 or more");
   if (!(control_ms >= 1) || !(camera_hz > 0) || camera_hz > 1000)
     throw UsageError("--control-ms must be at least 1, --camera-hz 1 to 1000");
-  for (const double x : {command_ms, lag_ms, max_speed, max_turn, max_acceleration, timeout_s, road_width_m})
+  for (const double x : {command_ms, camera_phase_ms, lag_ms, max_speed, max_turn, max_acceleration, timeout_s, road_width_m})
     if (!(x >= 0)) throw UsageError("times and limits of the robot must not be negative");
   if (road_width_m >= 2 * static_cast<double>(Track::kBand_m)) throw UsageError("--road-width-m must be below 4.8");
   parse_scenery(scenery);
@@ -94,6 +95,7 @@ std::vector<double> DrivingOptions::latencies_ms(const Driver& driver) const {
 
 EpisodeOptions DrivingOptions::episode(const Circuit& circuit, const std::vector<double>& latencies) const {
   EpisodeOptions e{.camera_period_s = 1 / camera_hz,
+                   .camera_phase_s = camera_phase_ms / 1000,
                    .control_period_s = control_ms / 1000,
                    .command_period_s = command_ms / 1000,
                    .start_arc_m = start_m,

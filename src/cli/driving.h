@@ -16,8 +16,8 @@ struct DrivingOptions {
   std::vector<std::string> circuits;
   int starts = 1, seeds = 1;
   bool both_directions = false;
-  double start_m = 0, control_ms = 50, command_ms = 0, camera_hz = 20, lag_ms = 0, max_speed = 0, max_turn = 0,
-         max_acceleration = 0, timeout_s = 0, road_width_m = 0;
+  double start_m = 0, control_ms = 50, command_ms = 0, camera_hz = 20, camera_phase_ms = 25, lag_ms = 0, max_speed = 0,
+         max_turn = 0, max_acceleration = 0, timeout_s = 0, road_width_m = 0;
   std::string latency_ms = "0", scenery = "default";
   uint64_t seed = 1;
 

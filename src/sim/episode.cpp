@@ -41,8 +41,10 @@ class Drive {
   }
 
   Episode run() {
+    const int64_t phase_ms = to_ms(options_.camera_phase_s);
     for (now_ms_ = 0; !ended(); ++now_ms_) {
-      if (now_ms_ % to_ms(options_.camera_period_s) == 0) frame_due_ms_ = now_ms_, frame_pose_ = vehicle_.pose();
+      if (now_ms_ == 0 || (now_ms_ >= phase_ms && (now_ms_ - phase_ms) % to_ms(options_.camera_period_s) == 0))
+        frame_due_ms_ = now_ms_, frame_pose_ = vehicle_.pose();
       if (now_ms_ >= next_control_ms_) control();
       apply_commands();
       vehicle_.step(current_, 0.001);

@@ -24,6 +24,7 @@ struct Pilot {
 struct EpisodeOptions {
   // Clocks.
   double camera_period_s = 0.05;
+  double camera_phase_s = 0.025;  // of its clock against the pilot's: nobody synchronises them, so a frame is half a period old
   double control_period_s = 0.05;         // the pilot sees the newest frame this often
   double command_period_s = 0;            // commands take effect at multiples of this; 0: at once
   std::vector<double> latency_s = {0.0};  // from frame to command: one of these, drawn anew each time

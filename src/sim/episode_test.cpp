@@ -97,9 +97,9 @@ TEST(Episode, ThePilotSeesTheFrameOfTheCamerasClock) {
                       return Command{5, 0.5};
                     },
                     300};
-  drive_episode(track, pilot, {.camera_period_s = 0.1, .control_period_s = 0.02, .timeout_s = 0.5});
+  drive_episode(track, pilot, {.camera_period_s = 0.1, .camera_phase_s = 0.03, .control_period_s = 0.02, .timeout_s = 0.5});
   EXPECT_EQ(looks, 25);
-  EXPECT_EQ(different, 4);
+  EXPECT_EQ(different, 5);  // taken at 0, 30, 130, 230, 330, 430 ms
 }
 
 TEST(Expert, FollowsARingAndRepeatsItself) {
