@@ -4,19 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "base/error.h"
 #include "graph/networks.h"
+#include "sim/track_test.h"
 
 namespace slimpilot {
 namespace {
-
-std::vector<Point> ring() {
-  std::vector<Point> line;
-  for (int i = 0; i < 125; ++i) line.push_back({10 * std::cos(i * 0.0502655), 10 * std::sin(i * 0.0502655)});
-  return line;
-}
 
 struct Network {
   explicit Network(Graph g) : graph(std::move(g)), plan(graph) {}
@@ -25,7 +18,7 @@ struct Network {
 };
 
 TEST(Driver, ResultsDoNotDependOnThreadsOrOrder) {
-  const Track track(ring(), 3);
+  const Track track(ring(10), 3);
   const Network network(make_network("deepest_lstm_tiny_pilotnet", 1));
   EpisodeOptions base{.latency_s = {0, 0.01, 0.03}, .timeout_s = 2, .scenery = parse_scenery("rain")};
   for (const Driver& driver : {Driver{}, Driver{.graph = &network.graph, .plan = &network.plan}}) {
@@ -38,7 +31,7 @@ TEST(Driver, ResultsDoNotDependOnThreadsOrOrder) {
 }
 
 TEST(Driver, StartsAreSpreadAndBothDirectionsDriven) {
-  const Track track(ring(), 3);
+  const Track track(ring(10), 3);
   const auto episodes = episodes_of(track, {.start_arc_m = 1, .seed = 5}, 2, true, 1);
   ASSERT_EQ(episodes.size(), 4);
   EXPECT_EQ(episodes[0].start_arc_m, 1);
@@ -52,7 +45,7 @@ TEST(NetworkPilot, CommandsAreInTheOutputsUnits) {
   const Network network(make_network("pilotnet", 2));
   NetworkPilot pilot(network.graph, network.plan);
   EXPECT_EQ(pilot.first_row(), 240);
-  const Track track(ring(), 3);
+  const Track track(ring(10), 3);
   Camera camera(track, {});
   Image frame;
   camera.render(track.pose_at(0), 240, 1, frame);

@@ -14,14 +14,6 @@ namespace {
 constexpr double kReach_m = 5;
 constexpr double kPathStep_m = 0.05;
 
-double distance(Point a, Point b) { return std::hypot(a.x - b.x, a.y - b.y); }
-
-double distance_to_segment(Point p, Point a, Point b) {
-  const double dx = b.x - a.x, dy = b.y - a.y, squared = dx * dx + dy * dy;
-  const double t = squared > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / squared, 0.0, 1.0) : 0;
-  return distance(p, {a.x + t * dx, a.y + t * dy});
-}
-
 std::vector<Point> path_of(const Episode& episode) {
   std::vector<Point> path;
   for (const OdometrySample& sample : episode.odometry) path.push_back(sample.pose.position);
@@ -34,13 +26,7 @@ std::vector<Point> spline(const std::vector<Point>& path) {
   for (size_t i = 0; i + 1 < path.size(); ++i) {
     const Point a = path[i > 0 ? i - 1 : 0], b = path[i], c = path[i + 1], d = path[std::min(i + 2, path.size() - 1)];
     const int parts = std::max(1, static_cast<int>(std::ceil(distance(b, c) / kPathStep_m)));
-    const auto at = [](double p, double q, double r, double s, double t) {
-      return q + 0.5 * t * (r - p + t * (2 * p - 5 * q + 4 * r - s + t * (3 * (q - r) + s - p)));
-    };
-    for (int k = 0; k < parts; ++k) {
-      const double t = static_cast<double>(k) / parts;
-      fine.push_back({at(a.x, b.x, c.x, d.x, t), at(a.y, b.y, c.y, d.y, t)});
-    }
+    for (int k = 0; k < parts; ++k) fine.push_back(catmull_rom(a, b, c, d, static_cast<double>(k) / parts));
   }
   if (!path.empty()) fine.push_back(path.back());
   return fine;
@@ -76,6 +62,12 @@ double percentage(const Completion& c, size_t points) {
   return 100 * static_cast<double>(c.count) / static_cast<double>(points);
 }
 
+/// From `p` to the piece of the path that begins at its point k.
+double distance_to_path(Point p, const std::vector<Point>& fine, size_t k) {
+  const Point a = fine[k], b = fine[std::min(k + 1, fine.size() - 1)];
+  return distance(p, between(a, b, nearest_fraction(p, a, b)));
+}
+
 /// For each completed reference point its distance to the path. Both run in order, so the search goes on from the last place.
 std::vector<double> deviations(const Completion& c, const std::vector<Point>& fine) {
   std::vector<double> result;
@@ -85,8 +77,7 @@ std::vector<double> deviations(const Completion& c, const std::vector<Point>& fi
     double best = std::numeric_limits<double>::infinity();
     const size_t end = std::min(place + reach, fine.size());
     for (size_t k = place > reach ? place - reach : 0; k < end; ++k)
-      if (const double d = distance_to_segment(c.lap[i], fine[k], fine[std::min(k + 1, fine.size() - 1)]); d < best)
-        best = d, place = k;
+      if (const double d = distance_to_path(c.lap[i], fine, k); d < best) best = d, place = k;
     result.push_back(best);
   }
   return result;

@@ -7,20 +7,12 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "sim/track_test.h"
 
 namespace slimpilot {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-
-/// A ring of `radius` metres, driven counter-clockwise, the first point at (radius, 0).
-std::vector<Point> ring(double radius) {
-  const int points = static_cast<int>(2 * kPi * radius / 0.5);
-  std::vector<Point> line;
-  for (int i = 0; i < points; ++i)
-    line.push_back({radius * std::cos(2 * kPi * i / points), radius * std::sin(2 * kPi * i / points)});
-  return line;
-}
 
 /// Two straights of 60 m, joined by half rings; it starts in the middle of one.
 std::vector<Point> stadium() {

@@ -25,8 +25,6 @@ struct CsvPoint {
   size_t row;  // in the file, the header is row 1
 };
 
-double distance(Point a, Point b) { return std::hypot(b.x - a.x, b.y - a.y); }
-
 std::string metres(double value) {
   const std::string text = std::to_string(std::round(100 * value) / 100);
   return text.substr(0, text.find('.') + 3) + " m";

@@ -142,8 +142,6 @@ std::vector<Point> closed_line(std::span<const Section> list) {
   return trace(stretches(sections)).line;
 }
 
-double distance(Point a, Point b) { return std::hypot(b.x - a.x, b.y - a.y); }
-
 /// 1 / the radius of the circle through three points, + when they turn left.
 double circle_curvature(Point a, Point b, Point c) {
   const double cross = (b.x - a.x) * (c.y - b.y) - (b.y - a.y) * (c.x - b.x);

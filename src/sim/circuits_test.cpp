@@ -17,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-double distance(Point a, Point b) { return std::hypot(b.x - a.x, b.y - a.y); }
-
 void expect_shape(const CircuitShape& shape, const CircuitShape& wanted, double tolerance) {
   EXPECT_NEAR(shape.length_m, wanted.length_m, tolerance * wanted.length_m);
   EXPECT_NEAR(shape.tightest_radius_m, wanted.tightest_radius_m, tolerance * wanted.tightest_radius_m);

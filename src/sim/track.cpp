@@ -15,13 +15,6 @@ constexpr double kStep_m = 0.05;  // a chord of 5 cm leaves an arc of 3 m radius
 constexpr float kUnit_m = 1e-4f;  // of a stored distance
 constexpr double kPi = 3.14159265358979323846;
 
-double distance(Point a, Point b) { return std::hypot(a.x - b.x, a.y - b.y); }
-
-/// Catmull-Rom: the cubic from b to c with the tangents (c − a)/2 and (d − b)/2.
-double cubic(double a, double b, double c, double d, double t) {
-  return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
-}
-
 }  // namespace
 
 Track::Track(std::span<const Point> centre_line, double road_width_m) : half_width_m_(road_width_m / 2) {
@@ -44,7 +37,7 @@ void Track::build_line(std::span<const Point> centre_line) {
                 d = centre_line[(i + 2) % n];
     for (int k = 0; k < parts; ++k) {
       const double t = static_cast<double>(k) / parts;
-      line_.push_back({cubic(a.x, b.x, c.x, d.x, t), cubic(a.y, b.y, c.y, d.y, t)});
+      line_.push_back(catmull_rom(a, b, c, d, t));
     }
   }
   for (size_t i = 0; i < line_.size(); ++i) length_m_ += distance(line_[i], line_[wrap(static_cast<int64_t>(i) + 1)]);
@@ -63,9 +56,8 @@ Pose Track::pose_at(double arc_m, double lateral_m) const {
 
 double Track::distance_to_segment(Point p, size_t i, double& fraction) const {
   const Point a = line_[i], b = line_[i + 1 < line_.size() ? i + 1 : 0];
-  const double dx = b.x - a.x, dy = b.y - a.y;
-  fraction = std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / (dx * dx + dy * dy), 0.0, 1.0);
-  return std::hypot(p.x - a.x - fraction * dx, p.y - a.y - fraction * dy);
+  fraction = nearest_fraction(p, a, b);
+  return distance(p, between(a, b, fraction));
 }
 
 TrackPosition Track::locate(Point p, double near_arc_m, double reach_m) const {
