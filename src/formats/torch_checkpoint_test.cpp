@@ -112,15 +112,16 @@ TEST(TorchPickle, AllowsCircles) {
 }
 
 TEST(TorchState, TakesViewsInsideTheirStorageOnly) {
-  const auto state = [](const std::string& bytes, uint64_t limit = 1000) { return torch_state(parse_pickle(bytes), limit); };
-  const std::vector<TorchTensor> tensors = state(one_tensor(7, 1, "K\x02K\x03", "K\x01K\x02"));
+  const auto state = [](const std::string& pickle, uint64_t limit = 1000) { return torch_state(parse_pickle(pickle), limit); };
+  const std::string bytes = one_tensor(7, 1, "K\x02K\x03", "K\x01K\x02");  // the tensors point into it
+  const std::vector<TorchTensor> tensors = state(bytes);
   ASSERT_EQ(tensors.size(), 1u);
   EXPECT_EQ(shape_text(tensors[0]), "2x3");
   const float numbers[] = {0, 1, 2, 3, 4, 5, 6};
   const std::string_view storage(reinterpret_cast<const char*>(numbers), sizeof(numbers));
   EXPECT_EQ(tensor_values(tensors[0], storage), (std::vector<float>{1, 3, 5, 2, 4, 6}));
 
-  const auto error = [&](const std::string& bytes) { return error_of([&] { state(bytes); }); };
+  const auto error = [&](const std::string& pickle) { return error_of([&] { state(pickle); }); };
   EXPECT_TRUE(contains(error(one_tensor(6, 1, "K\x02K\x03", "K\x01K\x02")), "reaches beyond its storage"));
   EXPECT_TRUE(contains(error(one_tensor(6, 6, "", "")), "reaches beyond its storage"));
   EXPECT_TRUE(contains(error(one_tensor(6, 0, "K\x02", "J\xff\xff\xff\xff")), "no proper shape"));

@@ -46,7 +46,7 @@ Checkpoint parse(const std::string& bytes, const std::string& settings, const st
     const auto count = size.get<uint64_t>();
     if (count > (bytes.size() - offset) / sizeof(float)) throw Error(path + " is cut off");
     c.arrays.emplace_back(count);
-    std::memcpy(c.arrays.back().data(), bytes.data() + offset, count * sizeof(float));
+    if (count > 0) std::memcpy(c.arrays.back().data(), bytes.data() + offset, count * sizeof(float));
     offset += count * sizeof(float);
   }
   return c;
