@@ -127,6 +127,9 @@ expect 0 "put back" record --circuit ring.csv --disturb 1 --out torn
 if diff -rq whole torn >output; then passed=$((passed + 1)); else fail "the recordings differ"; fi
 expect_error "already holds a recording" record --circuit ring.csv --disturb 1 --out whole
 expect 0 "v" evaluate out/float32.tflite --data whole/ring_forward --frames 0::20
+# A car that is pushed off the road is put back for good: no push outlasts its drive.
+expect 0 "put back" record --circuit ring.csv --disturb 4 --laps 3 --out pushed
+grep -qE "put back [1-9] times" output && passed=$((passed + 1)) || fail "the car is not put back a few times"
 
 # Where the program was built without libtorch, it says so.
 if [ -x "$(dirname "$program")/slimpilot_training" ]; then

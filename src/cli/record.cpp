@@ -89,15 +89,15 @@ class Recorder {
     Progress progress(name, static_cast<uint64_t>(whole_m), progress_output());
     const auto start = std::chrono::steady_clock::now();
     double driven_m = 0, time_s = 0;
-    int frames = 0, crashes = 0;
+    int frames = 0, put_back = 0;
     EpisodeOptions episode{
         .control_period_s = options_.control_ms / 1000, .reverse = reverse, .scenery = parse_scenery(options_.scenery)};
-    episode.disturb = Disturbance(options_.disturb, options_.seed * 2 + reverse);
     while (driven_m < whole_m) {
       episode.start_arc_m = reverse ? -driven_m : driven_m;
       episode.distance_m = whole_m - driven_m;
       episode.timeout_s = episode.distance_m + 10;  // 1 m/s
-      episode.seed = options_.seed + static_cast<uint64_t>(crashes);
+      episode.seed = options_.seed + static_cast<uint64_t>(put_back);
+      episode.disturb = Disturbance(options_.disturb, episode.seed * 2 + reverse);  // its clock starts with the episode's
       const Episode driven = drive(track, episode, [&](const Image& frame, const Command& label, double now_s) {
         check_cancelled();
         writer.add(frame, static_cast<float>(label.v), static_cast<float>(label.w), time_s + now_s);
@@ -106,12 +106,12 @@ class Recorder {
       const double distance_m = std::max(driven.odometry.back().progress_m, 1.0);
       driven_m += distance_m, time_s += driven.odometry.back().time_s;
       progress.advance(static_cast<uint64_t>(distance_m));
-      crashes += driven.end == EpisodeEnd::crash;
+      put_back += driven.end != EpisodeEnd::lap;
     }
     writer.finish();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     fmt::print("{}: {} frames, {:.0f} m in {:.0f} s of simulated time, put back {} times, {:.1f} times as fast as real time\n",
-               name, frames, driven_m, time_s, crashes, time_s / seconds);
+               name, frames, driven_m, time_s, put_back, time_s / seconds);
   }
 
  private:
