@@ -70,8 +70,7 @@ TrackPosition Track::locate(Point p, double near_arc_m, double reach_m) const {
     const double d = distance_to_segment(p, i, fraction);
     if (d < best) best = d, best_fraction = fraction, segment = i;
   }
-  const double arc = (static_cast<double>(segment) + best_fraction) * step_m_;
-  return {arc, signed_distance_to(p, segment), pose_at(arc).heading};
+  return {(static_cast<double>(segment) + best_fraction) * step_m_, signed_distance_to(p, segment)};
 }
 
 double Track::signed_distance_to(Point p, size_t i) const {

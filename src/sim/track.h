@@ -15,7 +15,6 @@ namespace slimpilot {
 struct TrackPosition {
   double arc_m = 0;      // along the line, 0 … length
   double lateral_m = 0;  // beside it, + = left of its direction
-  double heading = 0;    // of the line there
 };
 
 /// Read-only once built; threads may share it.
