@@ -109,7 +109,8 @@ EpisodeOptions DrivingOptions::episode(const Circuit& circuit, const std::vector
 }
 
 DriverModel::DriverModel(const std::string& text, const ModelOptions& options) : driver_{.name = text} {
-  if (text == "expert") return;
+  driver_.knows_line = text == "line";
+  if (text == "expert" || text == "line") return;
   driver_.constant = constant_command(text);
   if (driver_.constant) return;
   Graph graph = load_model(text, options);
@@ -148,9 +149,9 @@ void save_frames(const Driver& driver, const Circuit& circuit, const DrivingOpti
   const Track track(circuit.centre_line, circuit.road_width_m);
   int count = 0;
   drive_once(driver, track, options.episode(circuit, latency_ms),
-             [&](const Image& frame, const Command& command, double time_s) {
+             [&](const CameraFrame& frame, const Command& command, double time_s) {
                check_cancelled();
-               Image picture = frame;
+               Image picture = frame.image;
                draw_commands(picture, command, time_s);
                write_png(folder / (std::to_string(count++) + ".png"), picture, Durability::cache);
              });

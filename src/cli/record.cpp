@@ -14,14 +14,15 @@
 #include "eval/driver.h"
 #include "sim/circuits.h"
 #include "sim/expert.h"
+#include "sim/line_follower.h"
 
 namespace slimpilot {
 namespace {
 
 struct Options {
   std::vector<std::string> circuits;
-  std::string out, driver = "expert", scenery = "default";
-  double laps = 1, disturb = 0, control_ms = 50, top_speed = Expert::kTopSpeed;
+  std::string out, teacher = "expert", driver = "teacher", scenery = "default";
+  double laps = 1, disturb = 0, control_ms = 50, top_speed = 0;
   bool both_directions = false;
   uint64_t seed = 1;
   ModelOptions model;
@@ -35,8 +36,11 @@ struct Options {
     arguments.option("--disturb", disturb,
                      "push the car off its line now and then, this strongly (0: not; 1: up to half a metre), "
                      "so that recovering is in the data");
-    arguments.option("--driver", driver, "who steers: expert, or a model file; the labels are the expert's in both cases");
-    arguments.option("--top-speed", top_speed, "what the expert accelerates to on straights, in m/s");
+    arguments.option("--teacher", teacher,
+                     "whose commands are the labels: the expert's, who sees what the camera sees, or those of line, "
+                     "who knows where the line goes");
+    arguments.option("--driver", driver, "who steers: the teacher, or a model file, which learns from its own mistakes so");
+    arguments.option("--top-speed", top_speed, "what the teacher accelerates to on straights, in m/s (0: the expert to 24, line to 10)");
     arguments.option("--control-ms", control_ms, "milliseconds of simulated time between commands");
     arguments.option("--scenery", scenery, "default, or no_line, white_line, white_road, no_wall, night, rain joined by '+'");
     arguments.option("--seed", seed, "of the disturbances and the rain");
@@ -46,6 +50,8 @@ struct Options {
     if (out.empty()) throw UsageError("--out is required: the folder for the recordings");
     if (!(laps > 0) || !(disturb >= 0) || !(control_ms >= 1))
       throw UsageError("--laps, --disturb and --control-ms must be positive");
+    if (teacher != "expert" && teacher != "line") throw UsageError("--teacher is expert or line, not '" + teacher + "'");
+    if (top_speed == 0) top_speed = teacher == "line" ? LineFollower::kTopSpeed : Expert::kTopSpeed;
     if (!(top_speed >= 8)) throw UsageError("--top-speed must be at least 8 m/s");
   }
 };
@@ -81,8 +87,8 @@ class Recorder {
     const Track track(circuit.centre_line, circuit.road_width_m);
     const std::string name = circuit.name + (reverse ? "_reverse" : "_forward");
     const auto settings =
-        fmt::format("circuit {} reverse {} laps {} disturb {} driver {} top_speed {} control_ms {} scenery {} seed {}\n",
-                    circuit.name, reverse, options_.laps, options_.disturb, options_.driver, options_.top_speed,
+        fmt::format("circuit {} reverse {} laps {} disturb {} teacher {} driver {} top_speed {} control_ms {} scenery {} seed {}\n",
+                    circuit.name, reverse, options_.laps, options_.disturb, options_.teacher, options_.driver, options_.top_speed,
                     options_.control_ms, options_.scenery, options_.seed);
     Formula1Writer writer(std::filesystem::path(options_.out) / name, settings);
     const double whole_m = options_.laps * track.length_m();
@@ -117,18 +123,26 @@ class Recorder {
  private:
   using Label = std::function<void(const Image&, const Command&, double)>;
 
+  std::function<Command(const CameraFrame&)> teacher(const Track& track, bool reverse) const {
+    if (options_.teacher == "line")
+      return [follower = LineFollower(track, reverse, options_.top_speed)](const CameraFrame& frame) {
+        return follower(frame.pose, frame.arc_m);
+      };
+    return [expert = Expert(options_.top_speed)](const CameraFrame& frame) mutable { return expert(frame.image); };
+  }
+
   Episode drive(const Track& track, const EpisodeOptions& options, const Label& add) {
-    Expert expert(options_.top_speed);
+    const auto ask_teacher = teacher(track, options.reverse);
     std::optional<NetworkPilot> network;
     if (driver_.plan != nullptr) network.emplace(*driver_.graph, *driver_.plan);
     Command label;
-    const Pilot pilot{[&](const Image& frame) {
-                        label = expert(frame);
-                        return network ? (*network)(frame) : label;
+    const Pilot pilot{[&](const CameraFrame& frame) {
+                        label = ask_teacher(frame);
+                        return network ? (*network)(frame.image) : label;
                       },
                       0};
     return drive_episode(track, pilot, options,
-                         [&](const Image& frame, const Command&, double now_s) { add(frame, label, now_s); });
+                         [&](const CameraFrame& frame, const Command&, double now_s) { add(frame.image, label, now_s); });
   }
 
   const Options& options_;
@@ -143,7 +157,7 @@ void run_record(int argc, char** argv) {
   Driver driver{.name = options.driver};
   std::optional<Graph> graph;
   std::optional<Plan> plan;
-  if (options.driver != "expert") {
+  if (options.driver != "teacher") {
     graph = load_model(options.driver, options.model);
     plan.emplace(*graph);
     driver.graph = &*graph, driver.plan = &*plan;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "sim/expert.h"
+#include "sim/line_follower.h"
 
 namespace slimpilot {
 namespace {
@@ -44,12 +45,19 @@ Command NetworkPilot::operator()(const Image& frame) {
 
 Episode drive_once(const Driver& driver, const Track& track, const EpisodeOptions& options, const FrameObserver& observe) {
   const auto drive = [&](auto&& pilot, int first_row) {
-    return drive_episode(track, {[&](const Image& frame) { return pilot(frame); }, observe ? 0 : first_row}, options, observe);
+    return drive_episode(track, {pilot, observe ? 0 : first_row}, options, observe);
   };
-  if (driver.constant) return drive([&](const Image&) { return *driver.constant; }, kCameraHeight - 1);
-  if (driver.plan == nullptr) return drive(Expert(), Expert::kFirstRow);
+  if (driver.constant) return drive([&](const CameraFrame&) { return *driver.constant; }, kCameraHeight - 1);
+  if (driver.knows_line) {
+    const LineFollower follower(track, options.reverse);
+    return drive([&](const CameraFrame& frame) { return follower(frame.pose, frame.arc_m); }, kCameraHeight - 1);
+  }
+  if (driver.plan == nullptr) {
+    Expert expert;
+    return drive([&](const CameraFrame& frame) { return expert(frame.image); }, Expert::kFirstRow);
+  }
   NetworkPilot network(*driver.graph, *driver.plan);
-  return drive(network, network.first_row());
+  return drive([&](const CameraFrame& frame) { return network(frame.image); }, network.first_row());
 }
 
 std::vector<EpisodeOptions> episodes_of(const Track& track, const EpisodeOptions& base, int starts, bool both_directions,

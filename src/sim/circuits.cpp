@@ -54,6 +54,14 @@ constexpr Section kMontrealLike[] = {
     {6.7, 7.2, 92.1},    {11.5, 17.7, -99.7}, {23.8, 20.4, -62.7}, {135.6, 91.7, 72.9},
 };
 
+/// Bends in quick succession, tighter than on the study's training circuits and as tight as on its test circuits.
+constexpr Section kChicanes[] = {{7.6, 6.2, 67.8},  {13.4, 6.3, -66},  {8.2, 2.8, 94.6},   {1.2, 3, -76.3},  {13.5, 4.1, 124.1},
+                                 {4.3, 3, -140},    {2.9, 2.9, 94.7},  {1.6, 2.8, -53.2},  {0.8, 3, 58.8},   {13.3, 8.8, 84.9},
+                                 {6.9, 3, 45.3},    {1.3, 2.9, -71.2}, {1.7, 3.3, 42.8},   {9.7, 9.1, 76.3}, {3.3, 2.9, 60.2},
+                                 {0.5, 2.7, -93.9}, {6.4, 3, 63.6},    {0.5, 3.5, -84},    {1.5, 3.5, 57.7}, {2.3, 2.8, -96.1},
+                                 {1.2, 3, 55.6},    {1.1, 3.7, -65.1}, {19.2, 3.3, 112.2}, {3.5, 3.4, 74.8}, {0.6, 3.2, -81.5},
+                                 {1.1, 3.7, 72.7}};
+
 struct Plan {
   std::string_view name;
   std::span<const Section> sections;
@@ -64,6 +72,7 @@ struct Plan {
 constexpr std::array kPlans = {
     Plan{"simple", kSimple, 3.2, 83, CircuitRole::test},
     Plan{"many_curves", kManyCurves, 2.4, 166, CircuitRole::train},
+    Plan{"chicanes", kChicanes, 3.2, 80, CircuitRole::train},
     Plan{"montmelo_like", kMontmeloLike, 3.2, 134, CircuitRole::test},
     Plan{"nurburgring_like", kNurburgringLike, 3.0, 97, CircuitRole::train},
     Plan{"montreal_like", kMontrealLike, 3.3, 273, CircuitRole::test},

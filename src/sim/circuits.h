@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Circuits to drive on: five of our own, made of straights and bends, and any closed centre line from a CSV file. Ours
+// Circuits to drive on: six of our own, made of straights and bends, and any closed centre line from a CSV file. Five
 // have the length, the tightest radius and the share of straights of the JdeRobot circuits that they are named after
-// (many_curves: the length; radius 5 m and 5.7 % straights are our choice), but a layout of their own.
+// (many_curves: the length; radius 5 m and 5.7 % straights are our choice), but a layout of their own; chicanes has none.
 #pragma once
 
 #include <filesystem>

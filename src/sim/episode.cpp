@@ -44,7 +44,7 @@ class Drive {
     const int64_t phase_ms = to_ms(options_.camera_phase_s);
     for (now_ms_ = 0; !ended(); ++now_ms_) {
       if (now_ms_ == 0 || (now_ms_ >= phase_ms && (now_ms_ - phase_ms) % to_ms(options_.camera_period_s) == 0))
-        frame_due_ms_ = now_ms_, frame_pose_ = vehicle_.pose();
+        frame_due_ms_ = now_ms_, frame_.pose = vehicle_.pose(), frame_.arc_m = arc_m_;
       if (now_ms_ >= next_control_ms_) control();
       apply_commands();
       vehicle_.step(current_, 0.001);
@@ -91,7 +91,8 @@ class Drive {
   /// The pilot sees the newest frame; it is free again when it has computed and its period is over.
   void control() {
     if (frame_ms_ != frame_due_ms_) {
-      camera_.render(frame_pose_, pilot_.first_row, options_.seed * 1'000'003 + static_cast<uint64_t>(frame_due_ms_), frame_);
+      camera_.render(frame_.pose, pilot_.first_row, options_.seed * 1'000'003 + static_cast<uint64_t>(frame_due_ms_),
+                     frame_.image);
       frame_ms_ = frame_due_ms_;
     }
     const Command command = pilot_.drive(frame_);
@@ -117,8 +118,7 @@ class Drive {
   Vehicle vehicle_;
   Random random_;
   Episode episode_;
-  Image frame_;
-  Pose frame_pose_;  // where the newest frame is taken; it is drawn only if the pilot looks at it
+  CameraFrame frame_;  // the newest; its image is drawn only if the pilot looks at it
   std::deque<Pending> pending_;
   Command current_;
   int64_t now_ms_ = 0, frame_due_ms_ = 0, frame_ms_ = -1, next_control_ms_ = 0, last_control_ms_ = 0;

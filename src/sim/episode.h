@@ -15,9 +15,16 @@
 
 namespace slimpilot {
 
-/// Turns an image into a command. `first_row`: the first row of the camera's frame that it looks at.
+/// What the camera took, and from where. Pilots that are put to the test look at the image alone.
+struct CameraFrame {
+  Image image;
+  Pose pose;         // the robot's
+  double arc_m = 0;  // its place along the line
+};
+
+/// Turns a frame into a command. `first_row`: the first row of the image that it looks at.
 struct Pilot {
-  std::function<Command(const Image&)> drive;
+  std::function<Command(const CameraFrame&)> drive;
   int first_row = 0;
 };
 
@@ -67,7 +74,7 @@ struct Episode {
 };
 
 /// Called with each frame that the pilot sees and the command it gives.
-using FrameObserver = std::function<void(const Image& frame, const Command& command, double time_s)>;
+using FrameObserver = std::function<void(const CameraFrame& frame, const Command& command, double time_s)>;
 
 /// Drives until the episode ends. The same options and a pilot that computes the same give the same result to the last bit.
 Episode drive_episode(const Track& track, const Pilot& pilot, const EpisodeOptions& options, const FrameObserver& observe = {});

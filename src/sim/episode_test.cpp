@@ -6,7 +6,9 @@
 
 #include <cmath>
 
+#include "sim/circuits.h"
 #include "sim/expert.h"
+#include "sim/line_follower.h"
 #include "sim/track_test.h"
 
 namespace slimpilot {
@@ -15,7 +17,7 @@ namespace {
 constexpr double kPi = 3.14159265358979323846;
 
 Pilot constant(double v, double w) {
-  return {[=](const Image&) { return Command{v, w}; }, kCameraHeight - 1};
+  return {[=](const CameraFrame&) { return Command{v, w}; }, kCameraHeight - 1};
 }
 
 TEST(Vehicle, DrivesArcs) {
@@ -84,9 +86,9 @@ TEST(Episode, ThePilotSeesTheFrameOfTheCamerasClock) {
   const Track track(ring(10), 3);
   Image first;
   int looks = 0, different = 0;
-  const Pilot pilot{[&](const Image& frame) {
-                      different += looks++ > 0 && frame != first;
-                      first = frame;
+  const Pilot pilot{[&](const CameraFrame& frame) {
+                      different += looks++ > 0 && frame.image != first;
+                      first = frame.image;
                       return Command{5, 0.5};
                     },
                     300};
@@ -99,7 +101,7 @@ TEST(Expert, FollowsARingAndRepeatsItself) {
   const Track track(ring(12), 3);
   const auto drive = [&] {
     Expert expert;
-    return drive_episode(track, {[&](const Image& frame) { return expert(frame); }, Expert::kFirstRow}, {});
+    return drive_episode(track, {[&](const CameraFrame& frame) { return expert(frame.image); }, Expert::kFirstRow}, {});
   };
   const Episode once = drive();
   EXPECT_EQ(once.end, EpisodeEnd::lap);
@@ -110,6 +112,30 @@ TEST(Expert, WithoutALineItTurnsHard) {
   Expert expert;
   Image grey{480, 640, std::vector<uint8_t>(size_t{480} * 640 * 3, 90)};
   EXPECT_NEAR(expert(grey).w, 0.001 * 320 + 0.004 * 320, 1e-9);  // all points at column 0: straight, error 320
+}
+
+TEST(LineFollower, KeepsToTheLineBothWaysAndComesBackToIt) {
+  const Track track(make_circuit("nurburgring_like").centre_line, 3);
+  for (const bool reverse : {false, true}) {
+    const LineFollower follower(track, reverse);
+    const Pilot pilot{[&](const CameraFrame& frame) { return follower(frame.pose, frame.arc_m); }, kCameraHeight - 1};
+    const Episode e = drive_episode(track, pilot, {.reverse = reverse});
+    EXPECT_EQ(e.end, EpisodeEnd::lap);
+    double largest = 0;
+    for (const OdometrySample& sample : e.odometry) {
+      largest = std::max(largest, std::abs(sample.lateral_m));
+      EXPECT_GE(sample.motion.v, sample.time_s > 0 ? LineFollower::kLeastSpeed : 0);
+    }
+    EXPECT_LT(largest, 0.25);
+  }
+  // Beside a straight it turns towards the line: pure pursuit with the goal `g` ahead, 2·v·y/(g² + y²) where it will be.
+  const LineFollower follower(track, false);
+  const Pose beside = track.pose_at(20, 0.4);
+  const double later_y = 0.4 + 10 * 0.05 * std::sin(-2 * 10 * 0.4 / (2.5 * 2.5 + 0.16) * 0.025);  // half the turn, all the way
+  EXPECT_EQ(follower(beside, 20).v, 10);
+  EXPECT_LT(follower(beside, 20).w, -2 * 10 * later_y / (2.5 * 2.5 + 0.16) + 0.8);
+  EXPECT_GT(follower(beside, 20).w, -2 * 10 * 0.4 / (2.5 * 2.5));
+  EXPECT_NEAR(follower(track.pose_at(20, -0.4), 20).w, -follower(beside, 20).w, 1e-3);
 }
 
 }  // namespace
