@@ -16,7 +16,8 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr int kSkyColumns = 2048;
 constexpr int kSparse = 8;               // pixels between look-ups…
 constexpr double kSparseWithin_m = 1.6;  // …nearer than this: 4 cm apart at most
-constexpr float kEdgeInset_m = 0.10f;    // from the asphalt's edge to the middle of the white line
+constexpr float kNightLight = 0.35f;
+constexpr float kEdgeInset_m = 0.10f;  // from the asphalt's edge to the middle of the white line
 
 float clamp01(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 
@@ -26,6 +27,34 @@ uint8_t to_byte(float x) { return static_cast<uint8_t>(x < 0 ? 0 : x > 255 ? 255
 float covered(float x, float footprint, float middle, float half) {
   const float reach = footprint / 2, low = std::max(x - reach, middle - half), high = std::min(x + reach, middle + half);
   return high > low ? (high - low) / footprint : 0;
+}
+
+/// A panorama of clouds: sums of sines around, paler towards the horizon.
+std::vector<uint8_t> make_sky(float light) {
+  std::vector<uint8_t> sky;
+  sky.reserve(static_cast<size_t>(kHorizonRow) * kSkyColumns * 3);
+  for (int row = 0; row < kHorizonRow; ++row)
+    for (int column = 0; column < kSkyColumns; ++column) {
+      const double a = 2 * kPi * column / kSkyColumns, h = row / static_cast<double>(kHorizonRow);
+      const double waves = std::sin(5 * a + 9 * h) + std::sin(11 * a - 17 * h + 1) + std::sin(23 * a + 31 * h + 2) / 2;
+      const auto cloud = static_cast<float>(std::clamp((waves - 0.6) / 2, 0.0, 1.0) * (1 - h * h)),
+                 depth = static_cast<float>(h);
+      const auto mix = [&](float top, float bottom) {
+        return to_byte(light * ((top + depth * (bottom - top)) * (1 - cloud) + 240 * cloud));
+      };
+      sky.insert(sky.end(), {mix(140, 205), mix(178, 215), mix(220, 225)});
+    }
+  return sky;
+}
+
+/// Made once: it takes longer than a hundred frames.
+const std::vector<uint8_t>& sky(bool night) {
+  if (night) {
+    static const std::vector<uint8_t> kNight = make_sky(kNightLight);
+    return kNight;
+  }
+  static const std::vector<uint8_t> kDay = make_sky(1);
+  return kDay;
 }
 
 }  // namespace
@@ -72,7 +101,7 @@ Scenery parse_scenery(std::string_view text) {
 }
 
 Camera::Camera(const Track& track, const Scenery& scenery) : track_(&track), scenery_(scenery) {
-  const float light = scenery.night ? 0.35f : 1;
+  const float light = scenery.night ? kNightLight : 1;
   const auto lit = [&](float r, float g, float b) { return Color{r * light, g * light, b * light}; };
   asphalt_ = scenery.white_road ? lit(225, 225, 225) : lit(92, 92, 96);
   edge_ = scenery.white_road ? lit(70, 70, 70) : lit(235, 235, 235);
@@ -81,16 +110,7 @@ Camera::Camera(const Track& track, const Scenery& scenery) : track_(&track), sce
                                                  : asphalt_;
   grass_ = lit(104, 128, 84);
   wall_ = lit(168, 162, 154);
-  for (int row = 0; row < kHorizonRow; ++row)
-    for (int column = 0; column < kSkyColumns; ++column) {
-      const double a = 2 * kPi * column / kSkyColumns, h = row / static_cast<double>(kHorizonRow);
-      const double waves = std::sin(5 * a + 9 * h) + std::sin(11 * a - 17 * h + 1) + std::sin(23 * a + 31 * h + 2) / 2;
-      const auto cloud = static_cast<float>(std::clamp((waves - 0.6) / 2, 0.0, 1.0) * (1 - h * h)),
-                 depth = static_cast<float>(h);
-      const auto mix = [&](float top, float bottom) { return (top + depth * (bottom - top)) * (1 - cloud) + 240 * cloud; };
-      const Color c = lit(mix(140, 205), mix(178, 215), mix(220, 225));
-      sky_.insert(sky_.end(), {to_byte(c.r), to_byte(c.g), to_byte(c.b)});
-    }
+  sky_ = &sky(scenery.night);
   for (int u = 0; u < kCameraWidth; ++u)
     azimuth_.push_back(
         static_cast<int>(std::lround(std::atan((kCameraWidth / 2 - u) / kFocalLength_px) * kSkyColumns / (2 * kPi))));
@@ -137,7 +157,7 @@ void Camera::turn_sky(const View& view) {
 }
 
 void Camera::draw_sky_row(int row, uint8_t* pixels) const {
-  const uint8_t* panorama = &sky_[static_cast<size_t>(std::min(row, kHorizonRow - 1) * kSkyColumns * 3)];
+  const uint8_t* panorama = &(*sky_)[static_cast<size_t>(std::min(row, kHorizonRow - 1) * kSkyColumns * 3)];
   for (size_t u = 0; u < kCameraWidth; ++u) std::copy_n(panorama + 3 * sky_column_[u], 3, pixels + 3 * u);
 }
 
@@ -236,13 +256,11 @@ void Camera::render(const Pose& robot, int first_row, uint64_t noise_seed, Image
   int walls_from = kCameraHeight, walls_to = 0;
   if (scenery_.walls) {
     find_walls(view);
-    walls_from = static_cast<int>(*std::min_element(wall_top_.begin(), wall_top_.end())) - 1;
-    walls_to = static_cast<int>(*std::max_element(wall_bottom_.begin(), wall_bottom_.end())) + 1;
-    if (*std::min_element(wall_bottom_.begin(), wall_bottom_.end()) <= 0) {  // some columns have none: their top is no top
-      walls_from = kCameraHeight;
-      for (size_t u = 0; u < kCameraWidth; ++u)
-        if (wall_bottom_[u] > 0) walls_from = std::min(walls_from, static_cast<int>(wall_top_[u]) - 1);
-    }
+    for (size_t u = 0; u < kCameraWidth; ++u)
+      if (wall_bottom_[u] > wall_top_[u]) {
+        walls_from = std::min(walls_from, static_cast<int>(wall_top_[u]) - 1);
+        walls_to = std::max(walls_to, static_cast<int>(wall_bottom_[u]) + 1);
+      }
   }
   ground_distances(view, kCameraHeight, distance_);
   for (int row = kCameraHeight - 1; row >= first_row; --row) {

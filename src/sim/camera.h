@@ -57,7 +57,7 @@ class Camera {
   const Track* track_;
   Scenery scenery_;
   Color asphalt_, line_, edge_, grass_, wall_;
-  std::vector<uint8_t> sky_;                         // a panorama, rows of kSkyColumns RGB pixels
+  const std::vector<uint8_t>* sky_;                  // a panorama, rows of kSkyColumns RGB pixels
   std::vector<int> azimuth_, sky_column_;            // per column, in columns of the panorama: from the axis, in the world
   std::vector<uint8_t> plain_asphalt_, plain_line_;  // kSparse pixels of one colour
   std::vector<float> distance_, distance_below_;     // of a row's pixels and of those a row lower, to the centre line
