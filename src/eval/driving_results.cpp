@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/stats.h"
+#include "eval/driving_json.h"
 #include "host/atomic_file.h"
 
 namespace slimpilot {
@@ -12,7 +13,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json metrics_json(const DrivingMetrics& m) {
+Json drive_json(const Episode& episode, const DrivingMetrics& metrics) {
+  Json drive{{"start_m", episode.start_arc_m}, {"reverse", episode.reverse}, {"end", end_name(episode.end)}};
+  drive.update(to_json(metrics));
+  return drive;
+}
+
+Json circuit_json(const CircuitDrives& c) {
+  Json result = to_json(c.summary);
+  if (c.sweep_ms) result["sweep_ms"] = *c.sweep_ms;
+  for (size_t i = 0; i < c.episodes.size(); ++i) result["episodes"].push_back(drive_json(c.episodes[i], c.metrics[i]));
+  return result;
+}
+
+}  // namespace
+
+Json to_json(const DrivingMetrics& m) {  // the library writes what is not finite as null
   return {{"completed_distance", m.completed_distance},
           {"average_speed", m.average_speed},
           {"percentage_completed", m.percentage_completed},
@@ -27,24 +43,15 @@ Json metrics_json(const DrivingMetrics& m) {
           {"off_road_events", m.off_road_events}};
 }
 
-Json drive_json(const Episode& episode, const DrivingMetrics& metrics) {
-  Json drive{{"start_m", episode.start_arc_m}, {"reverse", episode.reverse}, {"end", end_name(episode.end)}};
-  drive.update(metrics_json(metrics));
-  return drive;
+Json to_json(const DrivingSummary& s) {
+  Json json{{"circuit", s.circuit},
+            {"drives", s.drives},
+            {"drives_finished", s.successes},
+            {"success_rate", static_cast<double>(s.successes) / s.drives},
+            {"success_rate_95", {s.success_rate.low, s.success_rate.high}}};
+  json.update(to_json(s.mean));
+  return json;
 }
-
-Json circuit_json(const CircuitDrives& c) {
-  Json result{{"circuit", c.circuit}};
-  if (c.sweep_ms) result["sweep_ms"] = *c.sweep_ms;
-  result["drives_finished"] = c.summary.successes;
-  result["success_rate"] = static_cast<double>(c.summary.successes) / c.summary.drives;
-  result["success_rate_95"] = {c.summary.success_rate.low, c.summary.success_rate.high};
-  result["mean"] = metrics_json(c.summary.mean);
-  for (size_t i = 0; i < c.episodes.size(); ++i) result["drives"].push_back(drive_json(c.episodes[i], c.metrics[i]));
-  return result;
-}
-
-}  // namespace
 
 void write_driving_results(const DrivingRun& run, const std::filesystem::path& path) {
   Json json{{"command", run.command},

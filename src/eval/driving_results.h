@@ -27,7 +27,7 @@ struct DrivingRun {
   std::vector<CircuitDrives> circuits;
 };
 
-/// {"command", "driver", …, "circuits": [{"circuit", "success_rate", …, "drives": [one object per drive]}]}. Written whole or
+/// {"command", "driver", …, "circuits": [{"circuit", "success_rate", …, "episodes": [one object per drive]}]}. Written whole or
 /// not at all.
 void write_driving_results(const DrivingRun& run, const std::filesystem::path& path);
 

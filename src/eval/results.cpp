@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "eval/driving_json.h"
 #include "host/atomic_file.h"
 
 namespace slimpilot {
@@ -28,24 +29,9 @@ void put_deviation(Json& json, const std::optional<Deviation>& d) {
 }
 
 Json to_json(const DrivingResult& d) {
-  const DrivingMetrics& m = d.summary.mean;
-  return {{"circuit", d.summary.circuit},
-          {"drives", d.summary.drives},
-          {"drives_finished", d.summary.successes},
-          {"success_rate", static_cast<double>(d.summary.successes) / d.summary.drives},
-          {"success_rate_95", {d.summary.success_rate.low, d.summary.success_rate.high}},
-          {"lap_seconds", m.lap_seconds ? Json(*m.lap_seconds) : Json(nullptr)},
-          {"average_speed", number(m.average_speed)},
-          {"percentage_completed", number(m.percentage_completed)},
-          {"lateral_error_mean_m", number(m.lateral_error_mean)},
-          {"lateral_error_p95_m", number(m.lateral_error_p95)},
-          {"lateral_error_max_m", number(m.lateral_error_max)},
-          {"off_road_events", m.off_road_events},
-          {"position_deviation_mae", number(m.position_deviation_mae)},
-          {"suddenness_distance", number(m.suddenness_distance)},
-          {"control_ms", d.control_ms},
-          {"latency_ms", d.latency_ms},
-          {"picture", d.picture}};
+  Json json = to_json(d.summary);
+  json.update({{"control_ms", d.control_ms}, {"latency_ms", d.latency_ms}, {"picture", d.picture}});
+  return json;
 }
 
 Json to_json(const ModelResult& m) {

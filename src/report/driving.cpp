@@ -107,39 +107,19 @@ std::string cross(const Episode& episode, double width) {
                      2 * r, 2 * r, -2 * r, -2 * r, 2 * r, 1.2 * width);
 }
 
-std::string seconds_text(const std::optional<double>& seconds) { return seconds ? fmt::format("{:.2f}", *seconds) : "-"; }
-
-std::vector<std::string> driving_row(const CircuitDrives& c) {
-  const DrivingMetrics& m = c.summary.mean;
-  return {c.circuit,
-          success_text(c.summary),
-          seconds_text(m.lap_seconds),
-          fmt::format("{:.2f}", m.average_speed),
-          fmt::format("{:.1f}", m.percentage_completed),
-          fmt::format("{:.3f}", m.lateral_error_mean),
-          fmt::format("{:.3f}", m.lateral_error_p95),
-          fmt::format("{:.3f}", m.lateral_error_max),
-          fmt::format("{}", m.off_road_events),
-          fmt::format("{:.2f}", m.position_deviation_mae),
-          fmt::format("{:.4f}", m.suddenness_distance)};
-}
-
-const std::vector<std::string> kHeader{"circuit", "laps finished", "lap s",    "m/s",    "done %",    "lateral m",
-                                       "p95 m",   "max m",         "off road", "1000^d", "suddenness"};
-
 }  // namespace
 
 std::string driving_table(const DrivingRun& run) {
-  std::vector<std::vector<std::string>> rows{kHeader};
-  for (const CircuitDrives& c : run.circuits) rows.push_back(driving_row(c));
+  std::vector<std::vector<std::string>> rows{driving_columns()};
+  for (const CircuitDrives& c : run.circuits) rows.push_back(driving_row(c.summary));
   return aligned_table(rows);
 }
 
 std::string sweep_table(const DrivingRun& run, const std::string& what) {
-  std::vector<std::vector<std::string>> rows{kHeader};
+  std::vector<std::vector<std::string>> rows{driving_columns()};
   rows[0].insert(rows[0].begin(), what);
   for (const CircuitDrives& c : run.circuits) {
-    rows.push_back(driving_row(c));
+    rows.push_back(driving_row(c.summary));
     rows.back().insert(rows.back().begin(), fmt::format("{:g}", c.sweep_ms.value_or(0)));
   }
   return aligned_table(rows);

@@ -79,21 +79,36 @@ std::string results_table(const RunResult& run) {
   return aligned_table(rows);
 }
 
-std::string success_text(const DrivingSummary& s) {
-  return fmt::format("{}/{} ({:.0f}-{:.0f} %)", s.successes, s.drives, 100 * s.success_rate.low, 100 * s.success_rate.high);
+const std::vector<std::string>& driving_columns() {
+  static const Row columns{"circuit", "laps finished", "lap s",    "m/s",    "done %",    "lateral m",
+                           "p95 m",   "max m",         "off road", "1000^d", "suddenness"};
+  return columns;
+}
+
+std::vector<std::string> driving_row(const DrivingSummary& s) {
+  const DrivingMetrics& m = s.mean;
+  return {s.circuit,
+          fmt::format("{}/{} ({:.0f}-{:.0f} %)", s.successes, s.drives, 100 * s.success_rate.low, 100 * s.success_rate.high),
+          m.lap_seconds ? fmt::format("{:.2f}", *m.lap_seconds) : "-",
+          fmt::format("{:.2f}", m.average_speed),
+          fmt::format("{:.1f}", m.percentage_completed),
+          fmt::format("{:.3f}", m.lateral_error_mean),
+          fmt::format("{:.3f}", m.lateral_error_p95),
+          fmt::format("{:.3f}", m.lateral_error_max),
+          fmt::format("{}", m.off_road_events),
+          fmt::format("{:.2f}", m.position_deviation_mae),
+          fmt::format("{:.4f}", m.suddenness_distance)};
 }
 
 std::string driving_results_table(const RunResult& run) {
-  std::vector<Row> rows{
-      {"technique", "circuit", "laps finished", "lap s", "lateral m", "p95 m", "max m", "1000^d", "suddenness", "latency ms"}};
+  std::vector<Row> rows{driving_columns()};
+  rows[0].insert(rows[0].begin(), "technique");
+  rows[0].push_back("latency ms");
   for (const ModelResult& m : run.models)
     for (const DrivingResult& d : m.driving) {
-      const DrivingMetrics& mean = d.summary.mean;
-      rows.push_back({m.technique, d.summary.circuit, success_text(d.summary),
-                      mean.lap_seconds ? fmt::format("{:.2f}", *mean.lap_seconds) : "-",
-                      fmt::format("{:.3f}", mean.lateral_error_mean), fmt::format("{:.3f}", mean.lateral_error_p95),
-                      fmt::format("{:.3f}", mean.lateral_error_max), fmt::format("{:.2f}", mean.position_deviation_mae),
-                      fmt::format("{:.4f}", mean.suddenness_distance), milliseconds(d.latency_ms)});
+      rows.push_back(driving_row(d.summary));
+      rows.back().insert(rows.back().begin(), m.technique);
+      rows.back().push_back(milliseconds(d.latency_ms));
     }
   return aligned_table(rows);
 }

@@ -21,8 +21,10 @@ std::string outputs_table(const RunResult& run);
 /// How each model drove each circuit, where they did.
 std::string driving_results_table(const RunResult& run);
 
-/// "20/20 (84-100 %)": drives finished, and the 95 % interval of the rate.
-std::string success_text(const DrivingSummary& summary);
+/// Laps finished with the 95 % interval of their rate ("20/20 (84-100 %)"), lap time, lateral errors, Behavior Metrics'
+/// numbers.
+const std::vector<std::string>& driving_columns();
+std::vector<std::string> driving_row(const DrivingSummary& summary);
 
 /// Number formats of all tables: MB with two decimals (four below 0.1), errors with five significant digits, dB with one
 /// decimal.
