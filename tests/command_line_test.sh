@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Command line in, expected text and exit code out. Arguments: the program, the source folder, a program that writes a small
-# recording. Everything happens in a temporary folder; the last line counts.
+# Command line in, expected text and exit code out. Arguments: the program, the source folder. Everything happens in a
+# temporary folder; the last line counts.
 set -uo pipefail
-program=$1 source=$2 make_recording=$3
+program=$1 source=$2
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
@@ -80,7 +80,10 @@ expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotne
 SLIMPILOT_ISA=reference expect 0 "reference, 1 thread" bench lstm.tflite --seconds 0.1
 SLIMPILOT_ISA=nonsense expect_error "use one of: reference" bench lstm.tflite --seconds 0.1
 
-"$make_recording" recording >output 2>&1 || fail "the recording cannot be made"
+# A ring of 12 m radius to drive on.
+awk 'BEGIN { print "x_m,y_m"; for (i = 0; i < 150; ++i) printf "%.4f,%.4f\n", 12 * cos(i * 0.0418879), 12 * sin(i * 0.0418879) }' >ring.csv
+expect 0 "put back 0 times" record --circuit ring.csv --disturb 1 --out .
+mv ring_forward recording
 frame=$(find recording -name '*.png' | sort | head -1)
 expect 0 "w (rad/s)" predict lstm.tflite "$frame"
 expect_error "--crop TOP:BOTTOM" predict lstm.tflite "$frame" --crop 100:9999
@@ -100,8 +103,6 @@ expect_error "selects no frame" evaluate out/float32.tflite --data recording --f
 expect_error "there is no technique 'int7'" optimize random:pilotnet --data recording --techniques int7
 expect_error "calibration method" optimize random:pilotnet --data recording --calibration best --out out2
 
-# A ring of 12 m radius to drive on.
-awk 'BEGIN { print "x_m,y_m"; for (i = 0; i < 150; ++i) printf "%.4f,%.4f\n", 12 * cos(i * 0.0418879), 12 * sin(i * 0.0418879) }' >ring.csv
 expect 0 "montreal_like" circuits
 expect 0 "75.4" circuits ring.csv
 expect 0 "2/2" drive expert --circuit ring.csv --both-directions --json drives.json --picture path.svg
