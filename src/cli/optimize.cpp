@@ -94,13 +94,11 @@ void make_folder(const std::string& path) {
                 "); name another one with --out");
 }
 
-Calibration calibrate(const Options& options, const Graph& graph, const Dataset& frames) {
+Calibration calibrate(const Options& options, const Graph& graph, FrameReader& frames) {
   const CalibrationOptions how{calibration_method(options.calibration), options.percentile};
-  const Plan plan(graph);
-  FrameReader reader(frames, graph.preprocessing, plan.inputs()[0], plan.isa());
   return Calibration(graph, how, frames.size(), [&](size_t i, std::span<float> target) {
     check_cancelled();
-    reader.read(i, std::as_writable_bytes(target));
+    frames.read(i, std::as_writable_bytes(target));
   });
 }
 
@@ -203,8 +201,10 @@ void run_optimize(int argc, char** argv) {
                 .frames = evaluated.size(),
                 .calibration_frames = calibration_frames.size()};
   const bool needs_calibration = std::any_of(passes.begin(), passes.end(), [](const Pass* p) { return p->needs.calibration; });
+  const Plan plan(graph);
+  FrameReader calibration_reader(calibration_frames, graph.preprocessing, plan.inputs()[0], plan.isa());
   std::optional<Calibration> calibration;
-  if (needs_calibration) calibration.emplace(calibrate(options, graph, calibration_frames));
+  if (needs_calibration) calibration.emplace(calibrate(options, graph, calibration_reader));
   const PassContext context{calibration ? &*calibration : nullptr};
   const Evaluator evaluator(graph, evaluated);
   run.sample_frames = save_sample_frames(evaluated, options);

@@ -2,7 +2,10 @@
 // Running a plan.
 #include "engine/session.h"
 
+#include <cstring>
+
 #include "base/error.h"
+#include "engine/kernels/kernels.h"
 
 namespace slimpilot {
 namespace {
@@ -21,6 +24,21 @@ void append_reals(const std::byte* data, const TensorView& t, std::vector<float>
 }
 
 }  // namespace
+
+void Session::write_input(std::span<const float> numbers, size_t i) {
+  const TensorView& view = plan_->inputs()[i];
+  check(static_cast<int64_t>(numbers.size()) == element_count(view.shape));
+  const std::span<std::byte> target = input(i);
+  if (view.type == ElementType::f32) {
+    std::memcpy(target.data(), numbers.data(), target.size());
+    return;
+  }
+  check(view.type == ElementType::s8 || view.type == ElementType::s16);
+  const auto& quantize = kernels(plan_->isa()).quantize;
+  const auto kernel = view.type == ElementType::s8 ? quantize.f32_to_s8 : quantize.f32_to_s16;
+  kernel({element_count(view.shape), view.quantization.scale[0], view.quantization.zero_point[0]},
+         {{numbers.data(), nullptr}, target.data(), nullptr});
+}
 
 void Session::run_step(size_t i) noexcept {
   const Step& step = plan_->steps()[i];

@@ -20,6 +20,9 @@ class Session {
   /// Where input `i` is to be written, in its type, before run().
   std::span<std::byte> input(size_t i = 0) { return at(plan_->inputs()[i]); }
 
+  /// Writes real numbers to input `i`, quantized if it takes integers.
+  void write_input(std::span<const float> numbers, size_t i = 0);
+
   /// Computes the outputs. Allocates nothing, takes no lock, cannot fail. The inputs may be overwritten by it.
   void run() noexcept;
 

@@ -144,7 +144,8 @@ const PatchCovariance* Calibration::covariance(const std::string& value_name) co
 }
 
 Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, size_t frames,
-                         const std::function<void(size_t, std::span<float>)>& read_input) {
+                         const std::function<void(size_t, std::span<float>)>& read_input)
+    : frames_(frames), read_input_(read_input) {
   check(frames > 0 && graph.inputs.size() == 1);
   Observer observer(graph);
   for (const Node& node : graph.nodes) {
@@ -160,7 +161,8 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
     if (&t != &observer.tensors.back()) return;
     observer.session.read_outputs(outputs);
     output_ranges_.resize(outputs.size(), kEmpty);
-    for (size_t o = 0; o < outputs.size(); ++o) widen(output_ranges_[o], outputs[o]);
+    output_sums_.resize(outputs.size());
+    for (size_t o = 0; o < outputs.size(); ++o) widen(output_ranges_[o], outputs[o]), output_sums_[o] += outputs[o];
   });
   for (const Observer::Tensor& t : observer.tensors)
     if (!std::isfinite(t.histogram.range.low) || !std::isfinite(t.histogram.range.high))
@@ -176,6 +178,22 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
                            : options.method == CalibrationMethod::percentile ? percentile_range(h, options.percentile)
                                                                              : least_error_range(h);
   }
+}
+
+std::vector<double> Calibration::mean_error(const Graph& graph) const {
+  const Plan plan(graph);
+  Session session(plan);
+  std::vector<float> input(static_cast<size_t>(element_count(plan.inputs()[0].shape))), outputs;
+  std::vector<double> errors(output_sums_.size());
+  for (size_t i = 0; i < frames_; ++i) {
+    read_input_(i, input);
+    session.write_input(input);
+    session.run();
+    session.read_outputs(outputs);
+    for (size_t o = 0; o < errors.size(); ++o) errors[o] += outputs[o];
+  }
+  for (size_t o = 0; o < errors.size(); ++o) errors[o] = (errors[o] - output_sums_[o]) / static_cast<double>(frames_);
+  return errors;
 }
 
 }  // namespace slimpilot

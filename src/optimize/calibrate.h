@@ -36,7 +36,8 @@ struct ChannelMoments {
 
 class Calibration {
  public:
-  /// Runs `graph` (float) on `frames` inputs; `read_input(i, target)` fills the i-th. May read each frame twice.
+  /// Runs `graph` (float) on `frames` inputs; `read_input(i, target)` fills the i-th. Reads each frame more than once, later
+  /// too: what `read_input` refers to must outlive the calibration.
   Calibration(const Graph& graph, const CalibrationOptions& options, size_t frames,
               const std::function<void(size_t, std::span<float>)>& read_input);
 
@@ -50,12 +51,17 @@ class Calibration {
   const PatchCovariance* covariance(const std::string& value_name) const;
   /// Least and greatest of each element of the network's result.
   const std::vector<ValueRange>& output_ranges() const { return output_ranges_; }
+  /// What `graph`, a quantized version of the calibrated one, adds to each element of the network's result on average.
+  std::vector<double> mean_error(const Graph& graph) const;
 
  private:
   std::map<std::string, ValueRange> ranges_, observed_;
   std::map<std::string, ChannelMoments> moments_;
   std::map<std::string, PatchCovariance> covariances_;
   std::vector<ValueRange> output_ranges_;
+  std::vector<double> output_sums_;
+  size_t frames_;
+  std::function<void(size_t, std::span<float>)> read_input_;
 };
 
 /// Counts of a value's numbers in equal bins between its least and greatest.

@@ -13,4 +13,8 @@ namespace slimpilot {
 std::vector<float> corrected_bias(std::vector<float> bias, const Value& real, const Value& rounded, int axis,
                                   const std::vector<float>& input_means);
 
+/// Takes `error`, the mean error of each element of the result, out of the biases of the dense layers that yield it (measured
+/// instead of derived: what activations in between add is in it). Outputs that no dense layer yields stay as they are.
+void correct_result(Graph& quantized, const std::vector<double>& error);
+
 }  // namespace slimpilot

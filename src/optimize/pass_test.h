@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cmath>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -84,15 +83,7 @@ class TestNetwork {
 /// Outputs for one real input, which is quantized if the network takes integers.
 inline std::vector<float> outputs_of(const Plan& plan, const std::vector<float>& input) {
   Session session(plan);
-  const TensorView& view = plan.inputs()[0];
-  if (view.type == ElementType::f32) {
-    std::memcpy(session.input().data(), input.data(), session.input().size());
-  } else {
-    const auto& quantize = kernels(plan.isa()).quantize;
-    const auto kernel = view.type == ElementType::s8 ? quantize.f32_to_s8 : quantize.f32_to_s16;
-    kernel({element_count(view.shape), view.quantization.scale[0], view.quantization.zero_point[0]},
-           {{input.data(), nullptr}, session.input().data(), nullptr});
-  }
+  session.write_input(input);
   session.run();
   std::vector<float> outputs;
   session.read_outputs(outputs);
@@ -137,8 +128,9 @@ inline double sqnr_of(const Graph& reference, const Graph& graph, const std::vec
 
 inline Calibration calibrated(const Graph& graph, const std::vector<std::vector<float>>& inputs,
                               CalibrationOptions options = {}) {
-  return Calibration(graph, options, inputs.size(),
-                     [&](size_t i, std::span<float> target) { std::copy(inputs[i].begin(), inputs[i].end(), target.begin()); });
+  return Calibration(graph, options, inputs.size(), [inputs](size_t i, std::span<float> target) {
+    std::copy(inputs[i].begin(), inputs[i].end(), target.begin());
+  });
 }
 
 }  // namespace slimpilot

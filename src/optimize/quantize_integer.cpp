@@ -3,7 +3,7 @@
 // ends. Numbers follow docs/int8.md: weights symmetric per output, biases integers of scale s_in·s_w. An op without an integer
 // kernel runs in real numbers between a Dequantize and a Quantize. Outputs whose ranges differ more than twofold never share a
 // scale: the last dense layer is split into one per output. Weights are rounded together (round_weights.h), and biases take
-// back the mean error that is left (correct_bias.h).
+// back the mean error that is left, layer by layer as derived and at the end as measured (correct_bias.h).
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -257,7 +257,9 @@ class Rewriter {
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options) {
   ObservedRanges ranges = observed_ranges(graph, calibration, options.activations);
   split_outputs(graph, ranges);
-  return Rewriter(graph, calibration, integer_scales(graph, ranges.values, options.activations), options).run();
+  Graph integer = Rewriter(graph, calibration, integer_scales(graph, ranges.values, options.activations), options).run();
+  correct_result(integer, calibration.mean_error(integer));
+  return integer;
 }
 
 std::string float_ops_note(const Graph& graph) {

@@ -147,6 +147,24 @@ Graph two_outputs(float factor) {
   return graph;
 }
 
+TEST(QuantizeInteger, ErrsNeitherUpNorDownOnTheCalibrationFrames) {
+  TestNetwork network({1, 5, 11, 8});
+  const Graph graph =
+      simplify(network.node("sequence", Reshape{{1, 1, 5, 11, 8}}).conv_lstm("lstm", 8, 5).flatten().dense("out", 2).finish());
+  const auto inputs = random_inputs(graph, 40, -1, 1, 5);
+  const Calibration calibration = calibrated(graph, inputs);
+  for (const ElementType type : {ElementType::s8, ElementType::s16}) {
+    const Graph integer = quantize_integer(graph, calibration, {.activations = type, .integer_io = true});
+    const std::vector<double> error = calibration.mean_error(integer);
+    ASSERT_EQ(error.size(), 2u);
+    size_t o = 0;
+    for (const ValueId id : integer.outputs)
+      for (int64_t i = 0; i < element_count(integer.value(id).shape); ++i)
+        EXPECT_LT(std::abs(error[o++]),
+                  0.3 * integer.value(id).quantization->scale[0]);  // each result is rounded to whole steps
+  }
+}
+
 TEST(QuantizeInteger, OutputsOfDifferentRangesAreSplit) {
   const Graph graph = two_outputs(3);
   const auto inputs = random_inputs(graph, 20, 0, 1, 24);
