@@ -128,14 +128,16 @@ TEST(LineFollower, KeepsToTheLineBothWaysAndComesBackToIt) {
     }
     EXPECT_LT(largest, 0.25);
   }
-  // Beside a straight it turns towards the line: pure pursuit with the goal `g` ahead, 2·v·y/(g² + y²) where it will be.
+  // Beside a straight it turns towards the line: no more than pure pursuit of the goal 1.8 m ahead, 2·v·y/(g² + y²), would now,
+  // no less than it would where the robot is when the command acts, 50 ms later.
   const LineFollower follower(track, false);
-  const Pose beside = track.pose_at(20, 0.4);
-  const double later_y = 0.4 + 10 * 0.05 * std::sin(-2 * 10 * 0.4 / (2.5 * 2.5 + 0.16) * 0.025);  // half the turn, all the way
-  EXPECT_EQ(follower(beside, 20).v, 10);
-  EXPECT_LT(follower(beside, 20).w, -2 * 10 * later_y / (2.5 * 2.5 + 0.16) + 0.8);
-  EXPECT_GT(follower(beside, 20).w, -2 * 10 * 0.4 / (2.5 * 2.5));
-  EXPECT_NEAR(follower(track.pose_at(20, -0.4), 20).w, -follower(beside, 20).w, 1e-3);
+  const double now = 2 * 10 * 0.4 / (1.8 * 1.8 + 0.4 * 0.4), turned = now * 0.05;
+  const double y = 0.4 - 10 * 0.05 * turned;
+  const Command command = follower(track.pose_at(20, 0.4), 20);
+  EXPECT_EQ(command.v, 10);
+  EXPECT_GT(command.w, -now);
+  EXPECT_LT(command.w, -2 * 10 * (y - 1.8 * turned) / (1.8 * 1.8 + y * y));
+  EXPECT_NEAR(follower(track.pose_at(20, -0.4), 20).w, -command.w, 1e-3);
 }
 
 }  // namespace

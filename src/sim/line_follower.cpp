@@ -7,10 +7,11 @@
 namespace slimpilot {
 namespace {
 
-constexpr double kAhead_s = 0.25;              // how far ahead it aims
+constexpr double kAhead_s = 0.18;              // how far ahead it aims
 constexpr double kDelay_s = 0.05;              // from frame to the middle of its command's reign, at the study's periods
 constexpr double kSeen_m = 6, kSpacing_m = 1;  // bends within this far ahead set the speed; chords that measure them
 constexpr double kSideways = 14;               // m/s², what a bend may take
+
 }  // namespace
 
 Point LineFollower::ahead(double arc_m, double ahead_m) const {
