@@ -29,17 +29,31 @@ void fill_picture(Random& random, const Preprocessing& p, std::span<float> targe
   }
 }
 
-/// A simplified network with what calibration needs.
+/// Trains nothing.
+struct IdleTuner : FineTuner {
+  Graph tune(const Graph& graph, const TuneOptions&) override { return graph; }
+};
+
+/// A simplified network on which techniques can be tried.
 struct Network {
   Graph graph;
-  Calibration calibration;
+  size_t frames;
 
-  explicit Network(std::string_view name, size_t frames = 12)
-      : graph(simplify(make_network(name, 3))), calibration(graph, {}, frames, [this](size_t i, std::span<float> target) {
-          Random random(i);
-          fill_picture(random, graph.preprocessing, target);
-        }) {}
-  Graph apply_technique(const Pass& pass) const { return apply(pass, graph, {&calibration}); }
+  explicit Network(std::string_view name, size_t frame_count = 12)
+      : graph(simplify(make_network(name, 3))), frames(frame_count) {}
+
+  Graph run(const Technique& technique) const {
+    IdleTuner tuner;
+    std::optional<Calibration> calibration;
+    const auto calibrate = [&](const Graph& g) -> const Calibration& {
+      return calibration.emplace(g, CalibrationOptions{}, frames, [this](size_t i, std::span<float> target) {
+        Random random(i);
+        fill_picture(random, graph.preprocessing, target);
+      });
+    };
+    return run_recipe(technique.steps, {calibrate, &tuner, &graph});
+  }
+  Graph run(std::string_view name) const { return run(find_techniques(standard_techniques(), {std::string(name)})[0]); }
 };
 
 /// The outputs' bytes for one input that is the same on every instruction set.
@@ -60,14 +74,12 @@ std::vector<std::byte> outputs_of(const Graph& graph, Isa isa, uint64_t seed) {
   return bytes;
 }
 
-const Pass& technique(std::string_view name) { return *find_techniques({std::string(name)})[0]; }
-
 class WholeNetwork : public testing::TestWithParam<std::string_view> {};
 
 TEST_P(WholeNetwork, GivesTheSameIntegersOnEveryIsa) {
   const Network network(GetParam());
   for (const std::string_view name : {"int8_only", "int8_float_fallback", "int16x8"}) {
-    const Graph graph = network.apply_technique(technique(name));
+    const Graph graph = network.run(name);
     for (uint64_t seed = 0; seed < 2; ++seed) {
       const auto expected = outputs_of(graph, Isa::reference, seed);
       for (const Isa isa : supported_isas()) EXPECT_EQ(outputs_of(graph, isa, seed), expected) << name << " " << isa_name(isa);
@@ -77,21 +89,21 @@ TEST_P(WholeNetwork, GivesTheSameIntegersOnEveryIsa) {
 
 TEST_P(WholeNetwork, RunAllocatesNothing) {
   const Network network(GetParam());
-  for (const Pass& pass : techniques()) {
-    const Plan plan(network.apply_technique(pass));
+  for (const Technique& t : standard_techniques()) {
+    const Plan plan(network.run(t));
     Session session(plan);
     session.run();
     const size_t before = allocation_count();
     for (int i = 0; i < 3; ++i) session.run();
-    EXPECT_EQ(allocation_count(), before) << pass.name;
+    EXPECT_EQ(allocation_count(), before) << t.name;
   }
 }
 
 TEST_P(WholeNetwork, SurvivesEveryTechniqueAndItsFile) {
   const Network network(GetParam());
-  for (const Pass& pass : techniques()) {
-    const std::string file = to_tflite(network.apply_technique(pass));
-    EXPECT_GT(file.size(), 10000u) << pass.name;
+  for (const Technique& t : standard_techniques()) {
+    const std::string file = to_tflite(network.run(t));
+    EXPECT_GT(file.size(), 10000u) << t.name;
   }
 }
 
@@ -101,7 +113,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, WholeNetwork, testing::Values("pilotnet", "de
 TEST(PilotnetSame, HasTheSizesOfTheStudy) {
   const Network network("pilotnet_same", 2);
   const auto megabytes = [&](std::string_view name) {
-    return static_cast<double>(to_tflite(network.apply_technique(technique(name))).size()) / (1 << 20);
+    return static_cast<double>(to_tflite(network.run(name)).size()) / (1 << 20);
   };
   EXPECT_NEAR(megabytes("float32"), 64.9, 0.05);
   EXPECT_NEAR(megabytes("float16"), 32.5, 0.05);

@@ -13,6 +13,8 @@
 #include "cli/driving.h"
 #include "cli/evaluation.h"
 #include "cli/model_options.h"
+#include "cli/training_program.h"
+#include "cli/tuning.h"
 #include "formats/formats.h"
 #include "host/atomic_file.h"
 #include "optimize/calibrate.h"
@@ -34,6 +36,7 @@ struct Options {
   uint64_t seed = 1;
   DrivingOptions driving{.starts = 2, .both_directions = true, .latency_ms = "measured"};
   ModelOptions model_options;
+  TuningOptions tuning;
   DataOptions data;
 
   void parse(int argc, char** argv) {
@@ -47,11 +50,13 @@ struct Options {
     arguments.option("--seed", seed, "chooses the calibration frames; the first seed of the drives");
     arguments.option_list("--drive", driving.circuits, "circuits that every technique drives, names or FILE.csv; with:");
     driving.declare_details(arguments);
+    tuning.declare(arguments);
     data.declare(arguments);
     model_options.declare(arguments);
     arguments.parse(argc, argv);
     if (calibration_frames < 1) throw UsageError("--calibration-frames must be at least 1");
     if (!(percentile > 50 && percentile <= 100)) throw UsageError("--percentile must be above 50 and at most 100");
+    tuning.check_values();
     driving.seed = seed;
     if (!driving.circuits.empty()) driving.check_values();
   }
@@ -102,6 +107,21 @@ Calibration calibrate(const Options& options, const Graph& graph, FrameReader& f
   });
 }
 
+/// Calibrates a graph anew only if it is another one than the last.
+class LastCalibration {
+ public:
+  explicit LastCalibration(std::function<Calibration(const Graph&)> calibrate) : calibrate_(std::move(calibrate)) {}
+  const Calibration& operator()(const Graph& graph) {
+    if (!calibration_ || !(graph == graph_)) calibration_.emplace(calibrate_(graph)), graph_ = graph;
+    return *calibration_;
+  }
+
+ private:
+  std::function<Calibration(const Graph&)> calibrate_;
+  Graph graph_;
+  std::optional<Calibration> calibration_;
+};
+
 /// The command that makes this row alone.
 std::string row_command(int argc, char** argv, std::string technique) {
   std::string option = "--techniques";
@@ -116,16 +136,16 @@ std::string row_command(int argc, char** argv, std::string technique) {
   return command_text(static_cast<int>(words.size()), words.data());
 }
 
-ModelResult run_technique(const Pass& pass, const Graph& graph, const PassContext& context, const Evaluator& evaluator,
+ModelResult run_technique(const Technique& technique, const PassContext& context, StepCache& cache, const Evaluator& evaluator,
                           const Options& options) {
-  const auto path = std::filesystem::path(options.out) / (std::string(pass.name) + ".tflite");
+  const auto path = std::filesystem::path(options.out) / (technique.name + ".tflite");
   ModelResult result;
-  result.technique = pass.name;
+  result.technique = technique.name;
   try {
-    const Graph optimized = apply(pass, graph, context);
+    const Graph optimized = run_recipe(technique.steps, context, &cache);
     const size_t bytes = write_model(optimized, path);
     const Graph written = read_model(path);  // what is measured is what the file holds
-    result = evaluator.evaluate(std::string(pass.name), written);
+    result = evaluator.evaluate(technique.name, written);
     result.size_bytes = bytes;
     result.model_path = path.string();
     const std::string note = float_ops_note(written);
@@ -183,7 +203,9 @@ void write_report(const std::filesystem::path& folder) {
 void run_optimize(int argc, char** argv) {
   Options options;
   options.parse(argc, argv);
-  const auto passes = find_techniques(options.techniques);
+  const auto techniques = find_techniques(options.tuning.techniques(), options.techniques);
+  const bool trains = std::ranges::any_of(techniques, [](const Technique& t) { return t.needs().training; });
+  if (trains) continue_as_training_program(argc, argv);
   calibration_method(options.calibration);
   options.driving.circuits_to_drive();  // says early what is wrong
   Graph graph = load_model(options.model, options.model_options);
@@ -200,20 +222,20 @@ void run_optimize(int argc, char** argv) {
                 .reference = "float32",
                 .frames = evaluated.size(),
                 .calibration_frames = calibration_frames.size()};
-  const bool needs_calibration = std::any_of(passes.begin(), passes.end(), [](const Pass* p) { return p->needs.calibration; });
   const Plan plan(graph);
   FrameReader calibration_reader(calibration_frames, graph.preprocessing, plan.inputs()[0], plan.isa());
-  std::optional<Calibration> calibration;
-  if (needs_calibration) calibration.emplace(calibrate(options, graph, calibration_reader));
-  const PassContext context{calibration ? &*calibration : nullptr};
+  LastCalibration calibration([&](const Graph& g) { return calibrate(options, g, calibration_reader); });
+  const std::unique_ptr<FineTuner> tuner =
+      trains ? make_tuner(options.tuning, graph, frames_without(selected, evaluated), options.seed) : nullptr;
+  const PassContext context{std::ref(calibration), tuner.get(), &graph, options.tuning.most_epochs()};
   const Evaluator evaluator(graph, evaluated);
   run.sample_frames = save_sample_frames(evaluated, options);
-  for (const Pass* pass : passes) {
+  for (const Technique& technique : techniques) {
     check_cancelled();
-    run.models.push_back(run_technique(*pass, graph, context, evaluator, options));
+    run.models.push_back(run_technique(technique, context, cache, evaluator, options));
     if (!options.driving.circuits.empty() && !run.models.back().model_path.empty())
       run.models.back().driving = drive_technique(run.models.back(), options);
-    run.models.back().command = row_command(argc, argv, std::string(pass->name));
+    run.models.back().command = row_command(argc, argv, technique.name);
     write_results(run, std::filesystem::path(options.out) / "results.json");
   }
   fmt::print("{}", results_table(run));

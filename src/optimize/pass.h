@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a pass is: a named function from graph to graph.
+// What a pass is: a named function from graph to graph, with numbers that can be set.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "graph/graph.h"
+#include "optimize/calibrate.h"
+#include "optimize/fine_tuner.h"
 
 namespace slimpilot {
-
-class Calibration;
 
 /// What a pass must be given besides the graph.
 struct Needs {
@@ -16,17 +20,28 @@ struct Needs {
 };
 
 struct PassContext {
-  const Calibration* calibration = nullptr;  // of the very graph that the pass gets
+  std::function<const Calibration&(const Graph&)> calibrate;  // of the graph that it is given; valid until the next call
+  FineTuner* tuner = nullptr;
+  const Graph* original = nullptr;  // the simplified float graph that the recipe began with
+  int most_epochs = 1000;           // of each step that trains
 };
+
+/// A number that a recipe may set.
+struct Parameter {
+  std::string_view name;
+  double value;  // unless it is set
+  std::string_view meaning;
+};
+
+/// The parameters of one step by name.
+using Settings = std::map<std::string, double, std::less<>>;
 
 struct Pass {
-  std::string_view name;     // command-line word, file name and report column
-  std::string_view summary;  // one line, for `slimpilot techniques`
+  std::string_view name;     // as recipes say it
+  std::string_view summary;  // one line
   Needs needs;
-  Graph (*run)(Graph, const PassContext&);
+  std::span<const Parameter> parameters;
+  Graph (*run)(Graph, const Settings&, const PassContext&);  // all parameters are set
 };
-
-/// Runs the pass and verifies its result.
-Graph apply(const Pass& pass, Graph graph, const PassContext& context);
 
 }  // namespace slimpilot

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "engine/session.h"
 #include "graph/edit.h"
 #include "optimize/calibrate.h"
+#include "optimize/recipes.h"
 
 namespace slimpilot {
 
@@ -126,11 +128,24 @@ inline double sqnr_of(const Graph& reference, const Graph& graph, const std::vec
   return sqnr_db(signal, noise);
 }
 
+/// Trains nothing.
+struct IdleTuner : FineTuner {
+  Graph tune(const Graph& graph, const TuneOptions&) override { return graph; }
+};
+
 inline Calibration calibrated(const Graph& graph, const std::vector<std::vector<float>>& inputs,
                               CalibrationOptions options = {}) {
   return Calibration(graph, options, inputs.size(), [inputs](size_t i, std::span<float> target) {
     std::copy(inputs[i].begin(), inputs[i].end(), target.begin());
   });
+}
+
+/// The named technique, calibrated on `inputs`, without its training.
+inline Graph technique(const std::string& name, const Graph& graph, const std::vector<std::vector<float>>& inputs) {
+  IdleTuner tuner;
+  std::optional<Calibration> calibration;
+  const auto calibrate = [&](const Graph& g) -> const Calibration& { return calibration.emplace(calibrated(g, inputs)); };
+  return run_recipe(find_techniques(standard_techniques(), {name})[0].steps, {calibrate, &tuner, &graph});
 }
 
 }  // namespace slimpilot

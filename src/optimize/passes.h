@@ -25,6 +25,19 @@ struct IntegerOptions {
 };
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options);
 
+struct PruneOptions {
+  double convolutions = 0.5, dense = 0.5;  // the share of zeros in each layer
+  bool global = false;                     // one threshold over all layers, so that `dense` of all weights are zero
+};
+Graph prune(Graph graph, const PruneOptions& options);
+
+/// At most `clusters` (2 … 256) different numbers in each weight.
+Graph cluster(Graph graph, int clusters);
+
+/// Removes `share` (0 … 1) of the filters and units with the least weights, where nothing but a chain of layers reads them; the
+/// result is dense and smaller.
+Graph prune_channels(Graph graph, double share);
+
 /// Ops of an integer graph that LiteRT has no integer kernel for and that therefore run in real numbers, as
 /// "not integer-only: ELU"; empty if there are none or the graph has no integer activations.
 std::string float_ops_note(const Graph& graph);

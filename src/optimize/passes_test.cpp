@@ -273,19 +273,5 @@ TEST(Simplify, IsAFixedPoint) {
   expect_same_results(before, after);
 }
 
-TEST(Recipes, AreFoundByName) {
-  EXPECT_EQ(find_techniques({"all"}).size(), techniques().size());
-  const auto two = find_techniques({"int8_only", "float32"});
-  ASSERT_EQ(two.size(), 2u);
-  EXPECT_EQ(two[0]->name, "float32");
-  EXPECT_EQ(two[1]->name, "int8_only");
-  try {
-    find_techniques({"int7"});
-    ADD_FAILURE();
-  } catch (const Error& error) {
-    for (const Pass& pass : techniques()) EXPECT_NE(std::string(error.what()).find(pass.name), std::string::npos);
-  }
-}
-
 }  // namespace
 }  // namespace slimpilot

@@ -2,7 +2,8 @@
 // Before: a float graph.   After: the same in int8 (or int16 activations with int8 weights), Quantize and Dequantize at its
 // ends. Numbers follow docs/int8.md: weights symmetric per output, biases integers of scale s_in·s_w. An op without an integer
 // kernel runs in real numbers between a Dequantize and a Quantize. Outputs whose ranges differ more than twofold never share a
-// scale: the last dense layer is split into one per output. Weights are rounded together (round_weights.h), and biases take
+// scale: the last dense layer is split into one per output. Weights are rounded together (round_weights.h) unless
+// they keep zeros or clusters, and biases take
 // back the mean error that is left, layer by layer as derived and at the end as measured (correct_bias.h).
 #include <algorithm>
 #include <cmath>
@@ -206,7 +207,8 @@ class Rewriter {
     const ChannelMoments& inputs = calibration_.channel_moments(source_.value(node.inputs[0]).name);
     Value weights = fitted_weights(source_.value(node.inputs[1]), axis, least_scale, inputs.variance);
     const PatchCovariance* covariance = axis == 0 ? calibration_.covariance(source_.value(node.output).name) : nullptr;
-    if (covariance != nullptr) round_with_feedback(weights, source_.value(node.inputs[1]), covariance->matrix());
+    if (covariance != nullptr && weights.constraint == Constraint{})  // else equal weights must stay equal, zeros zero
+      round_with_feedback(weights, source_.value(node.inputs[1]), covariance->matrix());
     reals = corrected_bias(std::move(reals), source_.value(node.inputs[1]), weights, axis, inputs.mean);
     const bool wide = options_.activations == ElementType::s16;
     Value integers{.name = bias.name, .shape = bias.shape, .type = wide ? ElementType::s64 : ElementType::s32};

@@ -29,35 +29,30 @@ Graph small_pilot() {
                              .finish());
 }
 
-Graph technique(const std::string& name, const Graph& graph, const Calibration& calibration) {
-  return apply(*find_techniques({name})[0], graph, {&calibration});
-}
-
 struct Quality {
   const char* technique;
   double least_db;  // some dB below what random weights and pixels of this test yield
 };
 
-class Technique : public testing::TestWithParam<Quality> {};
+class TechniqueTest : public testing::TestWithParam<Quality> {};
 
-TEST_P(Technique, StayNearFloat32) {
+TEST_P(TechniqueTest, StayNearFloat32) {
   const Graph graph = small_pilot();
-  const Calibration calibration = calibrated(graph, random_inputs(graph, 60, 0, 1, 21));
-  const Graph result = technique(GetParam().technique, graph, calibration);
+  const Graph result = technique(GetParam().technique, graph, random_inputs(graph, 60, 0, 1, 21));
   const double db = sqnr_of(graph, result, random_inputs(graph, 30, 0, 1, 22));
   RecordProperty("sqnr_db", std::to_string(db));
   EXPECT_GE(db, GetParam().least_db);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Technique,
+INSTANTIATE_TEST_SUITE_P(All, TechniqueTest,
                          testing::Values(Quality{"float32", 200}, Quality{"dynamic_range", 35}, Quality{"float16", 55},
                                          Quality{"int8_float_fallback", 28}, Quality{"int8_only", 25}, Quality{"int16x8", 38}),
                          [](const auto& quality) { return std::string(quality.param.technique); });
 
 TEST(Techniques, MakeTheGraphsThatTheirNamesSay) {
   const Graph graph = small_pilot();
-  const Calibration calibration = calibrated(graph, random_inputs(graph, 10, 0, 1, 21));
-  const auto make = [&](const char* name) { return technique(name, graph, calibration); };
+  const auto inputs = random_inputs(graph, 10, 0, 1, 21);
+  const auto make = [&](const char* name) { return technique(name, graph, inputs); };
   const auto input_type = [](const Graph& g) { return g.value(g.inputs[0]).type; };
   const auto output_type = [](const Graph& g) { return g.value(g.outputs[0]).type; };
   const auto weight_type = [](const Graph& g, const char* name) {
@@ -98,19 +93,16 @@ TEST(Techniques, MakeTheGraphsThatTheirNamesSay) {
 TEST(Techniques, AreDeterministic) {
   const Graph graph = small_pilot();
   const auto inputs = random_inputs(graph, 10, 0, 1, 21);
-  for (const Pass& pass : techniques()) {
-    const Calibration a = calibrated(graph, inputs), b = calibrated(graph, inputs);
-    EXPECT_EQ(apply(pass, graph, {&a}), apply(pass, graph, {&b})) << pass.name;
-  }
+  for (const Technique& t : standard_techniques())
+    EXPECT_EQ(technique(t.name, graph, inputs), technique(t.name, graph, inputs)) << t.name;
 }
 
 /// Integer kernels give the same bits on every instruction set.
 TEST(QuantizeInteger, IsTheSameOnEveryIsa) {
   const Graph graph = small_pilot();
   const auto inputs = random_inputs(graph, 10, 0, 1, 23);
-  const Calibration calibration = calibrated(graph, inputs);
   for (const char* name : {"int8_only", "int8_float_fallback", "int16x8"}) {
-    const Graph integer = technique(name, graph, calibration);
+    const Graph integer = technique(name, graph, inputs);
     for (const auto& input : inputs) {
       const auto expected = outputs_of(Plan(integer, {.isa = Isa::reference}), input);
       if (std::string(name) == "int16x8") continue;  // its ELU is real, and real kernels differ in the last bit
@@ -122,8 +114,8 @@ TEST(QuantizeInteger, IsTheSameOnEveryIsa) {
 
 TEST(QuantizeInteger, EluIsBracketedInInt16) {
   const Graph graph = small_pilot();
-  const Calibration calibration = calibrated(graph, random_inputs(graph, 10, 0, 1, 21));
-  const Graph wide = technique("int16x8", graph, calibration), narrow = technique("int8_only", graph, calibration);
+  const auto inputs = random_inputs(graph, 10, 0, 1, 21);
+  const Graph wide = technique("int16x8", graph, inputs), narrow = technique("int8_only", graph, inputs);
   EXPECT_EQ(float_ops_note(wide), "not integer-only: ELU");
   EXPECT_EQ(float_ops_note(narrow), "");
   EXPECT_EQ(float_ops_note(graph), "") << "a float graph is not expected to be integer-only";
@@ -168,7 +160,7 @@ TEST(QuantizeInteger, ErrsNeitherUpNorDownOnTheCalibrationFrames) {
 TEST(QuantizeInteger, OutputsOfDifferentRangesAreSplit) {
   const Graph graph = two_outputs(3);
   const auto inputs = random_inputs(graph, 20, 0, 1, 24);
-  const Graph split = technique("int8_only", graph, calibrated(graph, inputs));
+  const Graph split = technique("int8_only", graph, inputs);
   ASSERT_EQ(split.outputs.size(), 2u);
   EXPECT_EQ(split.value(split.outputs[0]).name, "head/v");
   EXPECT_EQ(split.value(split.outputs[1]).name, "head/w");
@@ -179,14 +171,14 @@ TEST(QuantizeInteger, OutputsOfDifferentRangesAreSplit) {
 
   Graph unnamed = graph;
   unnamed.meaning.clear();
-  const Graph numbered = technique("int8_only", unnamed, calibrated(unnamed, inputs));
+  const Graph numbered = technique("int8_only", unnamed, inputs);
   ASSERT_EQ(numbered.outputs.size(), 2u);
   EXPECT_EQ(numbered.value(numbered.outputs[1]).name, "head/1");
 }
 
 TEST(QuantizeInteger, OutputsOfLikeRangesStayTogether) {
   const Graph graph = two_outputs(1.5);
-  EXPECT_EQ(technique("int8_only", graph, calibrated(graph, random_inputs(graph, 20, 0, 1, 24))).outputs.size(), 1u);
+  EXPECT_EQ(technique("int8_only", graph, random_inputs(graph, 20, 0, 1, 24)).outputs.size(), 1u);
 }
 
 /// The network of the study that is hardest to quantize, with one step: Mul, tanh, clipped gates.
@@ -199,9 +191,9 @@ TEST(QuantizeInteger, OneStepConvLstm) {
                                     .dense("head", 2)
                                     .finish());
   graph = simplify(graph);
-  const Calibration calibration = calibrated(graph, random_inputs(graph, 40, 0, 1, 25));
+  const auto calibrating = random_inputs(graph, 40, 0, 1, 25);
   const auto inputs = random_inputs(graph, 20, 0, 1, 26);
-  const Graph narrow = technique("int8_only", graph, calibration), wide = technique("int16x8", graph, calibration);
+  const Graph narrow = technique("int8_only", graph, calibrating), wide = technique("int16x8", graph, calibrating);
   EXPECT_EQ(float_ops_note(narrow), "");
   EXPECT_GE(sqnr_of(graph, narrow, inputs), 22);
   EXPECT_GE(sqnr_of(graph, wide, inputs), 35);
@@ -215,7 +207,7 @@ TEST(QuantizeInteger, TwoStepConvLstmRunsInRealNumbers) {
                                           .dense("head", 2)
                                           .finish());
   const auto inputs = random_inputs(graph, 20, 0, 1, 27);
-  const Graph result = technique("int8_only", graph, calibrated(graph, inputs));
+  const Graph result = technique("int8_only", graph, inputs);
   EXPECT_EQ(float_ops_note(result), "not integer-only: CONVLSTM2D");
   EXPECT_GE(sqnr_of(graph, result, inputs), 25);
 }
@@ -226,7 +218,7 @@ TEST(QuantizeInteger, HugeBiasDoesNotWrap) {
   for (float& w : graph.value(graph.nodes[1].inputs[1]).elements<float>()) w *= 1e-9f;
   graph.value(graph.nodes[1].inputs[2]).elements<float>()[0] = -1000;
   const auto inputs = random_inputs(graph, 5, 0, 1, 28);
-  EXPECT_GE(sqnr_of(graph, technique("int8_only", graph, calibrated(graph, inputs)), inputs), 40);
+  EXPECT_GE(sqnr_of(graph, technique("int8_only", graph, inputs), inputs), 40);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ struct Channels {
 double rounded(float weight, double scale) { return std::clamp(std::round(weight / scale), -127.0, 127.0); }
 
 Value with_scales(const Value& weights, const Channels& channels, const std::vector<double>& scales, int axis) {
-  Value result{.name = weights.name, .shape = weights.shape, .type = ElementType::s8};
+  Value result{.name = weights.name, .shape = weights.shape, .type = ElementType::s8, .constraint = weights.constraint};
   result.quantization =
       Quantization{{scales.begin(), scales.end()}, std::vector<int32_t>(scales.size()), scales.size() == 1 ? -1 : axis};
   result.data.resize(channels.weights.size());

@@ -1,76 +1,256 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of techniques, and the passes they share.
+// The passes that recipes can name, and the list of techniques.
 #include "optimize/recipes.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/error.h"
-#include "optimize/calibrate.h"
 #include "optimize/passes.h"
 
 namespace slimpilot {
 namespace {
 
-constexpr Pass kTechniques[] = {
-    {"float32",
-     "the network as it was trained, with BatchNorm folded and dead parts removed",
+double number(const Settings& settings, std::string_view name) { return settings.find(name)->second; }
+int whole(const Settings& settings, std::string_view name) { return static_cast<int>(number(settings, name)); }
+
+constexpr Parameter kPrune[] = {{"sparsity", 0.5, "share of zeros in every layer"}};
+constexpr Parameter kPruneLocal[] = {{"convolutions", 0.3, "share of zeros in convolutions"},
+                                     {"dense", 0.5, "share of zeros in dense layers"}};
+constexpr Parameter kPruneGlobal[] = {{"sparsity", 0.3, "share of zeros in all layers together"}};
+constexpr Parameter kPruneChannels[] = {{"share", 0.25, "of the filters and units of every layer"}};
+constexpr Parameter kCluster[] = {{"clusters", 8, "different numbers in every weight tensor"}};
+constexpr Parameter kQuantizeInteger[] = {{"bits", 8, "of activations, 8 or 16"},
+                                          {"integer_io", 1, "1: the network's inputs and outputs are integers too"}};
+constexpr Parameter kTune[] = {{"epochs", 1, "over the training frames"},
+                               {"rate", 1e-4, "Adam's learning rate"},
+                               {"teacher", 0, "1: the labels are what the original network says"}};
+
+Graph run_quantize_integer(Graph graph, const Settings& s, const PassContext& context) {
+  const int bits = whole(s, "bits");
+  if (bits != 8 && bits != 16) throw Error("quantize_integer: bits must be 8 or 16, not " + std::to_string(bits));
+  const IntegerOptions options{bits == 16 ? ElementType::s16 : ElementType::s8, number(s, "integer_io") != 0};
+  const Calibration& calibration = context.calibrate(graph);
+  return quantize_integer(std::move(graph), calibration, options);
+}
+
+Graph run_tune(Graph graph, const Settings& s, const PassContext& context) {
+  const TuneOptions options{.epochs = std::min(whole(s, "epochs"), context.most_epochs),
+                            .learning_rate = number(s, "rate"),
+                            .teacher = number(s, "teacher") != 0 ? context.original : nullptr};
+  if (options.epochs < 1 || !(options.learning_rate > 0)) throw Error("tune: epochs and rate must be positive");
+  return context.tuner->tune(graph, options);
+}
+
+constexpr Pass kPasses[] = {
+    {"prune",
+     "zeros the smallest weights of every layer",
      {},
-     [](Graph graph, const PassContext&) { return graph; }},
-    {"dynamic_range",
+     kPrune,
+     [](Graph graph, const Settings& s, const PassContext&) {
+       return prune(std::move(graph), {number(s, "sparsity"), number(s, "sparsity")});
+     }},
+    {"prune_local",
+     "the same with different shares for convolutions and dense layers",
+     {},
+     kPruneLocal,
+     [](Graph graph, const Settings& s, const PassContext&) {
+       return prune(std::move(graph), {number(s, "convolutions"), number(s, "dense")});
+     }},
+    {"prune_global",
+     "zeros the smallest weights of the network",
+     {},
+     kPruneGlobal,
+     [](Graph graph, const Settings& s, const PassContext&) {
+       return prune(std::move(graph), {.dense = number(s, "sparsity"), .global = true});
+     }},
+    {"prune_channels",
+     "removes whole filters and units",
+     {},
+     kPruneChannels,
+     [](Graph graph, const Settings& s, const PassContext&) { return prune_channels(std::move(graph), number(s, "share")); }},
+    {"cluster",
+     "makes weights share a few numbers",
+     {},
+     kCluster,
+     [](Graph graph, const Settings& s, const PassContext&) { return cluster(std::move(graph), whole(s, "clusters")); }},
+    {"tune", "trains, keeping zeros, clusters and integers", {.training = true}, kTune, run_tune},
+    {"quantize_dynamic_range",
      "int8 weights; activations quantized on the fly",
      {.calibration = true},
-     [](Graph graph, const PassContext& c) { return quantize_dynamic_range(std::move(graph), *c.calibration); }},
-    {"float16",
-     "float16 weights, float32 arithmetic",
-     {.calibration = true},
-     [](Graph graph, const PassContext& c) { return quantize_float16(std::move(graph), *c.calibration); }},
-    {"int8_float_fallback",
-     "int8 weights and activations, float inputs and outputs",
-     {.calibration = true},
-     [](Graph graph, const PassContext& c) { return quantize_integer(std::move(graph), *c.calibration, {}); }},
-    {"int8_only",
-     "int8 weights, activations, inputs and outputs",
-     {.calibration = true},
-     [](Graph graph, const PassContext& c) {
-       return quantize_integer(std::move(graph), *c.calibration, {.integer_io = true});
+     {},
+     [](Graph graph, const Settings&, const PassContext& context) {
+       const Calibration& calibration = context.calibrate(graph);
+       return quantize_dynamic_range(std::move(graph), calibration);
      }},
-    {"int16x8",
-     "int16 activations, int8 weights",
+    {"quantize_float16",
+     "float16 weights",
      {.calibration = true},
-     [](Graph graph, const PassContext& c) {
-       return quantize_integer(std::move(graph), *c.calibration, {.activations = ElementType::s16});
+     {},
+     [](Graph graph, const Settings&, const PassContext& context) {
+       const Calibration& calibration = context.calibrate(graph);
+       return quantize_float16(std::move(graph), calibration);
      }},
+    {"quantize_integer", "int8 weights and integer activations", {.calibration = true}, kQuantizeInteger, run_quantize_integer},
 };
 
 }  // namespace
 
-Graph apply(const Pass& pass, Graph graph, const PassContext& context) {
-  check(!pass.needs.calibration || context.calibration != nullptr);
-  Graph result = pass.run(std::move(graph), context);
-  verify(result);
-  return result;
+Needs Technique::needs() const {
+  Needs all;
+  for (const RecipeStep& step : steps) {
+    all.calibration |= step.pass->needs.calibration;
+    all.training |= step.pass->needs.training;
+  }
+  return all;
+}
+
+std::span<const Pass> passes() { return kPasses; }
+
+std::vector<Technique> standard_techniques() {
+  // The study's parameters: sparsity .5 to .8 in polynomial steps, or .5; 8 clusters; a hundredth of the learning rate 1e-3
+  // between pruning and clustering.
+  const std::string pruned =
+      "prune sparsity=0.5 | tune | prune sparsity=0.68 | tune | prune sparsity=0.77 | tune | prune sparsity=0.8 | tune "
+      "epochs=2";
+  const std::string local = "prune_local | tune epochs=2", half = "prune sparsity=0.5 | tune epochs=3";
+  const std::string clustered = "cluster | tune epochs=3 rate=1e-05", aware = " | quantize_integer | tune";
+  const auto technique = [](const char* name, const char* summary, const std::string& recipe) {
+    return Technique{name, summary, parse_recipe(recipe)};
+  };
+  return {
+      technique("float32", "the network as it was trained, with BatchNorm folded and dead parts removed", ""),
+      technique("dynamic_range", "int8 weights; activations quantized on the fly", "quantize_dynamic_range"),
+      technique("float16", "float16 weights, float32 arithmetic", "quantize_float16"),
+      technique("int8_float_fallback", "int8 weights and activations, float inputs and outputs",
+                "quantize_integer integer_io=0"),
+      technique("int8_only", "int8 weights, activations, inputs and outputs", "quantize_integer"),
+      technique("int16x8", "int16 activations, int8 weights", "quantize_integer bits=16 integer_io=0"),
+      technique("qat", "int8_only, trained with its own integers", "quantize_integer | tune epochs=2"),
+      technique("prune", "four fifths of the weights are zero", pruned),
+      technique("prune_dynamic_range", "prune, then int8 weights", pruned + " | quantize_dynamic_range"),
+      technique("prune_local", "30 % of convolutions' and half of dense layers' weights are zero", local),
+      technique("prune_global", "30 % of all weights are zero, wherever they are", "prune_global | tune epochs=2"),
+      technique("prune_qat", "prune_local, then qat", local + aware + " epochs=2"),
+      technique("cluster", "8 different weights per tensor", clustered),
+      technique("cqat", "cluster, then qat that keeps the clusters", clustered + aware),
+      technique("pqat", "half of the weights are zero, then qat that keeps them", half + aware),
+      technique("pcqat", "half zero, then 8 clusters, then qat that keeps both",
+                half + " | cluster | tune epochs=3 rate=1e-05" + aware),
+      technique("prune_channels", "a quarter of the filters and units is gone", "prune_channels | tune epochs=4 rate=0.001"),
+      technique("distill", "a student of half the width, taught by the network",
+                "prune_channels share=0.5 | tune epochs=6 rate=0.001 teacher=1"),
+      technique("deep_compression", "nine tenths zero, 8 clusters, int8",
+                pruned +
+                    " | prune sparsity=0.86 | tune | prune sparsity=0.9 | tune epochs=3 | cluster | tune epochs=3 rate=1e-05" +
+                    aware),
+  };
+}
+
+std::string to_text(const RecipeStep& step) {
+  std::string text(step.pass->name);
+  for (const Parameter& p : step.pass->parameters) {
+    const double value = number(step.settings, p.name);
+    if (value == p.value) continue;
+    char digits[32];
+    const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    text += " " + std::string(p.name) + "=" + std::string(digits, end);
+  }
+  return text;
+}
+
+std::string to_text(std::span<const RecipeStep> steps) {
+  std::string text;
+  for (const RecipeStep& step : steps) text += (text.empty() ? "" : " | ") + to_text(step);
+  return text;
+}
+
+namespace {
+
+std::vector<std::string> words_between(const std::string& text, char separator) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    if (c == separator)
+      words.emplace_back();
+    else
+      words.back() += c;
+  }
+  std::erase(words, "");
+  return words;
+}
+
+void set(RecipeStep& step, const std::string& word) {
+  const size_t equals = word.find('=');
+  const auto setting = step.settings.find(word.substr(0, equals));
+  if (equals == std::string::npos || setting == step.settings.end()) {
+    std::string known;
+    for (const Parameter& p : step.pass->parameters) known += (known.empty() ? "" : ", ") + std::string(p.name) + "=…";
+    throw Error("recipe: '" + word + "' is no setting of " + std::string(step.pass->name) +
+                (known.empty() ? ", which has none" : "; it has " + known));
+  }
+  const char* const first = word.data() + equals + 1;
+  const auto [end, failure] = std::from_chars(first, word.data() + word.size(), setting->second);
+  if (failure != std::errc() || end != word.data() + word.size()) throw Error("recipe: '" + word + "' sets no number");
+}
+
+RecipeStep parse_step(const std::string& text) {
+  const std::vector<std::string> words = words_between(text, ' ');
+  if (words.empty()) throw Error("recipe: there is nothing between two '|'");
+  const auto pass = std::find_if(std::begin(kPasses), std::end(kPasses), [&](const Pass& p) { return p.name == words[0]; });
+  if (pass == std::end(kPasses)) {
+    std::string known;
+    for (const Pass& p : kPasses) known += (known.empty() ? "" : ", ") + std::string(p.name);
+    throw Error("recipe: there is no pass '" + words[0] + "'; the passes are: " + known);
+  }
+  RecipeStep step{pass, {}};
+  for (const Parameter& p : pass->parameters) step.settings.emplace(p.name, p.value);
+  for (size_t i = 1; i < words.size(); ++i) set(step, words[i]);
+  return step;
+}
+
+}  // namespace
+
+std::vector<RecipeStep> parse_recipe(const std::string& text) {
+  std::vector<RecipeStep> steps;
+  if (text.find_first_not_of(' ') == std::string::npos) return steps;
+  for (const std::string& part : words_between(text, '|')) steps.push_back(parse_step(part));
+  return steps;
+}
+
+std::vector<Technique> find_techniques(const std::vector<Technique>& techniques, const std::vector<std::string>& names) {
+  if (names.size() == 1 && names[0] == "all") return techniques;
+  std::string known;
+  for (const Technique& t : techniques) known += (known.empty() ? "" : ", ") + t.name;
+  for (const std::string& name : names)
+    if (std::none_of(techniques.begin(), techniques.end(), [&](const Technique& t) { return t.name == name; }))
+      throw Error("there is no technique '" + name + "'; the techniques are: " + known);
+  std::vector<Technique> found;
+  for (const Technique& t : techniques)
+    if (std::find(names.begin(), names.end(), t.name) != names.end()) found.push_back(t);
+  return found;
+}
+
+Graph run_recipe(std::span<const RecipeStep> steps, const PassContext& context, StepCache* cache) {
+  check(context.original != nullptr);
+  Graph graph = *context.original;
+  size_t done = 0;
+  for (size_t count = steps.size(); cache != nullptr && count > 0 && done == 0; --count)
+    if (const Graph* kept = cache->find(to_text(steps.first(count)))) graph = *kept, done = count;
+  for (; done < steps.size(); ++done) {
+    const RecipeStep& step = steps[done];
+    check(!step.pass->needs.calibration || context.calibrate);
+    check(!step.pass->needs.training || context.tuner != nullptr);
+    graph = step.pass->run(std::move(graph), step.settings, context);
+    verify(graph);
+    if (cache != nullptr && step.pass->needs.training) cache->keep(to_text(steps.first(done + 1)), graph);
+  }
+  return graph;
 }
 
 Graph simplify(Graph graph) {
   graph = fuse_activation(fold_hard_sigmoid(fold_batch_norm(remove_dead(std::move(graph)))));
   verify(graph);
   return graph;
-}
-
-std::span<const Pass> techniques() { return kTechniques; }
-
-std::vector<const Pass*> find_techniques(const std::vector<std::string>& names) {
-  const bool all = names.size() == 1 && names[0] == "all";
-  std::vector<const Pass*> found;
-  std::string known;
-  for (const Pass& pass : kTechniques) {
-    if (all || std::find(names.begin(), names.end(), pass.name) != names.end()) found.push_back(&pass);
-    known += (known.empty() ? "" : ", ") + std::string(pass.name);
-  }
-  for (const std::string& name : names)
-    if (!all && std::none_of(std::begin(kTechniques), std::end(kTechniques), [&](const Pass& p) { return p.name == name; }))
-      throw Error("there is no technique '" + name + "'; the techniques are: " + known);
-  return found;
 }
 
 }  // namespace slimpilot

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The techniques that a user can name.
+// Techniques: what a user can name. Each is a recipe, passes in a row, written as
+//   prune sparsity=0.5 | tune epochs=3 | quantize_integer
+// so that a table, a JSON file and a report can hold it. All start from the same simplified float graph, and recipes that begin
+// alike share the work.
 #pragma once
 
 #include <span>
@@ -10,10 +13,44 @@
 
 namespace slimpilot {
 
-/// All techniques, in the order of the report. Each gets the simplified float graph.
-std::span<const Pass> techniques();
+/// One pass with its settings; `settings` is complete.
+struct RecipeStep {
+  const Pass* pass;
+  Settings settings;
+};
+
+/// "prune sparsity=0.5", with the settings that differ from the pass's own; in a form of its own for each different step.
+std::string to_text(const RecipeStep& step);
+std::string to_text(std::span<const RecipeStep> steps);
+
+/// The steps of a recipe's text. Throws Error that names what is unknown and what there is instead.
+std::vector<RecipeStep> parse_recipe(const std::string& text);
+
+struct Technique {
+  std::string name, summary;
+  std::vector<RecipeStep> steps;
+  Needs needs() const;
+};
+
+/// All passes that recipes can name.
+std::span<const Pass> passes();
+
+/// All techniques in the order of the report.
+std::vector<Technique> standard_techniques();
 
 /// The named ones in the report's order, or all for "all". Throws Error with the known names for an unknown one.
-std::vector<const Pass*> find_techniques(const std::vector<std::string>& names);
+std::vector<Technique> find_techniques(const std::vector<Technique>& techniques, const std::vector<std::string>& names);
+
+/// Keeps what training made of beginnings that recipes share.
+class StepCache {
+ public:
+  virtual ~StepCache() = default;
+  virtual const Graph* find(const std::string& steps) = 0;
+  virtual void keep(const std::string& steps, const Graph& graph) = 0;
+};
+
+/// Runs the steps one after the other from context.original, from the longest beginning that `cache` (null: none) has; verifies
+/// each result.
+Graph run_recipe(std::span<const RecipeStep> steps, const PassContext& context, StepCache* cache = nullptr);
 
 }  // namespace slimpilot

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "data/dataset.h"
 #include "graph/graph.h"
 #include "host/progress.h"
+#include "optimize/fine_tuner.h"
 
 namespace slimpilot {
 
@@ -35,6 +37,8 @@ struct TrainOptions {
   bool is_new = false;  // the graph is an untrained network by name: BatchNorm's statistics start from the first batches, and
                         // the network's own dropout is used
   bool resume = false;  // go on from the checkpoint
+  const Graph* teacher = nullptr;  // its outputs are the labels
+  bool keep_start = false;         // the weights as they are compete with those of the epochs
 };
 
 /// One epoch; losses are mean squared errors of the scaled labels.
@@ -63,5 +67,10 @@ struct TrainOutput {
 /// loss is no longer finite, and when the checkpoint does not fit; Cancelled after Ctrl-C, leaving the last checkpoint.
 Graph train(const Graph& graph, const TrainData& data, const TrainOptions& options, const TrainFiles& files,
             const TrainOutput& output);
+
+/// Trains every graph that it is given on the same frames, which it reads once. `graph` says how frames become inputs;
+/// `options` holds for all but the epochs and the learning rate. Throws as train() does.
+std::unique_ptr<FineTuner> make_fine_tuner(const Graph& graph, TrainData data, const TrainOptions& options,
+                                           const TrainOutput& output);
 
 }  // namespace slimpilot

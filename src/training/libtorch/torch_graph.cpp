@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
 
 #include "base/error.h"
 #include "graph/edit.h"
+#include "training/libtorch/integer_forward.h"
 
 namespace slimpilot {
 namespace {
@@ -121,16 +123,53 @@ bool is_trainable(const Op& op, size_t input) {
   throw Error("layer '" + node.name + "' (" + std::string(op_name(node.op)) + "): " + what);
 }
 
+bool is_real_or_integer(const Value& value) { return value.type == ElementType::f32 || value.quantization.has_value(); }
+
 void refuse_untrainable(const Graph& graph) {
   if (graph.inputs.size() != 1) throw Error("only networks with one input can be trained");
   for (const Node& node : graph.nodes) {
     for (const ValueId id : node.inputs)
-      if (graph.value(id).type != ElementType::f32)
-        fail(node, "reads " + std::string(type_name(graph.value(id).type)) + " numbers; only float32 models can be trained");
+      if (!is_real_or_integer(graph.value(id)))
+        fail(node, "reads " + std::string(type_name(graph.value(id).type)) +
+                       " numbers; only float32 and integer models can be trained");
     const Shape& shape = graph.value(node.output).shape;
     if (shape.empty() || shape[0] != 1) fail(node, "its result " + shape_text(shape) + " has no batch dimension in front");
   }
 }
+
+template <class T>
+void store_rounded(Value& value, const float* reals, const IntegerRange& range) {
+  const Quantization& q = *value.quantization;
+  size_t stride = 1;
+  for (size_t d = static_cast<size_t>(q.axis) + 1; q.axis >= 0 && d < value.shape.size(); ++d)
+    stride *= static_cast<size_t>(value.shape[d]);
+  const std::span<T> integers = value.elements<T>();
+  for (size_t i = 0; i < integers.size(); ++i) {
+    const double scale = q.scale[q.axis < 0 ? 0 : i / stride % q.scale.size()];
+    integers[i] = static_cast<T>(std::clamp<int64_t>(std::llround(reals[i] / scale), range.low, range.high));
+  }
+}
+
+/// The constant from its real numbers: as they are, or the nearest integers (weights: −127…127).
+void store(Value& value, const float* reals) {
+  switch (value.type) {
+    case ElementType::f32: std::memcpy(value.data.data(), reals, value.data.size()); return;
+    case ElementType::s8: return store_rounded<int8_t>(value, reals, {-127, 127});
+    case ElementType::s32: return store_rounded<int32_t>(value, reals, {-(1 << 30), 1 << 30});
+    case ElementType::s64: return store_rounded<int64_t>(value, reals, {-(1 << 30), 1 << 30});
+    default: check(false);
+  }
+}
+
+at::Tensor real_tensor(const Value& value) {
+  const std::vector<float> reals = constant_as_floats(value);
+  at::Tensor tensor = at::empty(std::vector<int64_t>(value.shape.begin(), value.shape.end()), at::kFloat);
+  std::memcpy(tensor.data_ptr<float>(), reals.data(), reals.size() * sizeof(float));
+  return tensor;
+}
+
+/// `value` with the gradient of `x`.
+at::Tensor straight_through(const at::Tensor& x, const at::Tensor& value) { return x + (value - x).detach(); }
 
 }  // namespace
 
@@ -147,8 +186,8 @@ TorchGraph::TorchGraph(const Graph& graph, std::vector<DropoutAt> dropout) : gra
   find_input_norm();
   for (const auto& [id, is_weight] : trainable) {
     const Value& value = graph_.value(id);
-    at::Tensor tensor = at::empty(std::vector<int64_t>(value.shape.begin(), value.shape.end()), at::kFloat);
-    std::memcpy(tensor.data_ptr<float>(), value.data.data(), value.data.size());
+    is_integer_ |= value.quantization.has_value();
+    at::Tensor tensor = real_tensor(value);
     tensor.set_requires_grad(is_weight);
     parameters_.push_back({id, value.name, is_weight, tensor});
   }
@@ -208,27 +247,59 @@ at::Tensor TorchGraph::compute(const Node& node, const Tensors& tensors, const F
           },
           [&](const Add&) { return x + constants[0]; },
           [&](const Mul&) { return x * constants[0]; },
+          [&](const Quantize&) { return x; },
+          [&](const Dequantize&) { return x; },
           [&](const auto&) -> at::Tensor { fail(node, "cannot be trained"); },
       },
       node.op);
 }
 
 at::Tensor TorchGraph::forward(const at::Tensor& images, const ForwardMode& mode) const {
+  if (is_integer_) return forward_integer(images);
   Tensors tensors(graph_.values.size());
   for (const Parameter& p : parameters_) tensors[static_cast<size_t>(p.value)] = p.tensor;
   tensors[static_cast<size_t>(graph_.inputs[0])] = images;
   for (const Node& node : graph_.nodes) tensors[static_cast<size_t>(node.output)] = compute(node, tensors, mode);
+  return outputs_of(tensors);
+}
+
+at::Tensor TorchGraph::forward_integer(const at::Tensor& images) const {
+  const Graph rounded = to_graph();
+  Tensors engine = integer_forward(rounded, images);
+  if (!at::GradMode::is_enabled()) return outputs_of(engine);
+  Tensors tensors(graph_.values.size());
+  for (const Parameter& p : parameters_) {
+    const Value& value = rounded.value(p.value);
+    tensors[static_cast<size_t>(p.value)] = value.quantization ? straight_through(p.tensor, real_tensor(value)) : p.tensor;
+  }
+  const Value& input = graph_.value(graph_.inputs[0]);
+  tensors[static_cast<size_t>(graph_.inputs[0])] = input.quantization ? as_quantized(images, input) : images;
+  for (const Node& node : graph_.nodes) {
+    const auto id = static_cast<size_t>(node.output);
+    at::Tensor y = compute(node, tensors, {.training = false});
+    const Value& value = graph_.value(node.output);
+    if (value.quantization) {
+      const RealRange range = real_range(value);
+      y = at::clamp(y, range.low, range.high);  // no gradient where the integer is at its end
+    }
+    tensors[id] = engine[id].defined() ? straight_through(y, engine[id]) : y;
+  }
+  return outputs_of(tensors);
+}
+
+at::Tensor TorchGraph::outputs_of(const Tensors& tensors) const {
   std::vector<at::Tensor> outputs;
-  for (const ValueId id : graph_.outputs) outputs.push_back(tensors[static_cast<size_t>(id)].reshape({images.size(0), -1}));
+  for (const ValueId id : graph_.outputs) {
+    const at::Tensor& output = tensors[static_cast<size_t>(id)];
+    outputs.push_back(output.reshape({output.size(0), -1}));
+  }
   return outputs.size() == 1 ? outputs[0] : at::cat(outputs, 1);
 }
 
 Graph TorchGraph::to_graph() const {
   Graph graph = graph_;
-  for (const Parameter& p : parameters_) {
-    auto& data = graph.value(p.value).data;
-    std::memcpy(data.data(), p.tensor.data_ptr<float>(), data.size());
-  }
+  for (const Parameter& p : parameters_)
+    if (p.trainable || !graph.value(p.value).quantization) store(graph.value(p.value), p.tensor.data_ptr<float>());
   return graph;
 }
 

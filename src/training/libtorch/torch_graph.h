@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A float graph as a differentiable function over libtorch tensors. Tensors keep the graph's shapes and layout (NHWC) with the
-// batch in front, so every weight is trained and written back as the very bytes it is stored as.
+// A graph as a differentiable function over libtorch tensors. Tensors keep the graph's shapes and layout (NHWC) with the
+// batch in front, so every weight is trained and written back as the very bytes it is stored as. Where the graph is quantized,
+// results are those of the engine's integer kernels, and gradients those of the same ops in real numbers at these results
+// (straight through; Jacob et al. 2018, but with the integers themselves instead of a simulation of them).
 #pragma once
 
 #include <ATen/ATen.h>
@@ -29,7 +31,8 @@ struct ForwardMode {
 
 class TorchGraph {
  public:
-  /// A constant of the graph. Weights are trainable; BatchNorm's mean and variance follow the batches.
+  /// A constant of the graph in real numbers. Weights are trainable, those in integers too: the real number is kept, and the
+  /// nearest integer is what computes. BatchNorm's mean and variance follow the batches.
   struct Parameter {
     ValueId value;
     std::string name;
@@ -37,8 +40,8 @@ class TorchGraph {
     at::Tensor tensor;
   };
 
-  /// Copies the constants that its nodes read. Throws Error, naming the layer, for what cannot be trained: integers, float16,
-  /// more than one input.
+  /// Copies the constants that its nodes read. Throws Error, naming the layer, for what cannot be trained: float16, more than
+  /// one input, BatchNorm in integers.
   explicit TorchGraph(const Graph& graph, std::vector<DropoutAt> dropout = {});
 
   /// Images [N,H,W,C] as the network's input wants them → all outputs one after the other, [N,K].
@@ -61,10 +64,13 @@ class TorchGraph {
   void find_input_norm();
   at::Tensor convolution(const Conv2D& op, const Node& node, const at::Tensor& x, const Tensors& tensors) const;
   at::Tensor compute(const Node& node, const Tensors& tensors, const ForwardMode& mode) const;
+  at::Tensor forward_integer(const at::Tensor& images) const;
+  at::Tensor outputs_of(const Tensors& tensors) const;
 
   Graph graph_;
   std::map<std::string, double> dropout_;  // rate by node
   std::optional<InputNorm> input_norm_;
+  bool is_integer_ = false;
   std::vector<Parameter> parameters_;
 };
 

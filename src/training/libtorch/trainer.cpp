@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <optional>
 #include <thread>
 
 #include "base/error.h"
@@ -12,6 +14,7 @@
 #include "training/adam.h"
 #include "training/checkpoint.h"
 #include "training/frame_cache.h"
+#include "training/gradient_rule.h"
 #include "training/libtorch/threads.h"
 #include "training/libtorch/torch_graph.h"
 #include "training/schedule.h"
@@ -33,21 +36,30 @@ at::Tensor tensor_of(const std::vector<float>& numbers, std::vector<int64_t> sha
   return at::from_blob(const_cast<float*>(numbers.data()), shape, at::kFloat);
 }
 
+/// The frames of a run in memory.
+struct Frames {
+  FrameCache training, validation;
+  Frames(const TrainData& data, const Graph& graph, const TrainOutput& output)
+      : training(data.training, graph, "reading training frames", output.progress),
+        validation(data.validation, graph, "reading validation frames", output.progress) {}
+};
+
 class Trainer {
  public:
-  Trainer(const Graph& graph, const TrainData& data, const TrainOptions& options, const TrainFiles& files,
+  Trainer(const Graph& graph, const TrainData& data, const Frames& frames, const TrainOptions& options, const TrainFiles& files,
           const TrainOutput& output)
       : data_(data),
+        frames_(frames),
         options_(options),
         files_(files),
         output_(output),
         samples_(make_samples(data.training, {options.mirror, options.balance})),
         settings_(settings_text(graph, data, options, thread_count(options))),
         network_(graph, options.is_new ? dropout_of(graph) : std::vector<DropoutAt>{}),
-        input_(graph.value(graph.inputs[0]).shape),
-        training_(data.training, graph, "reading training frames", output.progress),
-        validation_(data.validation, graph, "reading validation frames", output.progress) {
+        input_(graph.value(graph.inputs[0]).shape) {
+    if (options.teacher != nullptr) teacher_.emplace(*options.teacher);
     for (const auto& p : network_.parameters()) {
+      rules_.push_back(p.trainable ? GradientRule(graph.value(p.value)) : GradientRule());
       const size_t moments = p.trainable ? static_cast<size_t>(p.tensor.numel()) : 0;
       first_moments_.emplace_back(moments);
       second_moments_.emplace_back(moments);
@@ -56,6 +68,12 @@ class Trainer {
   }
 
   Graph run() {
+    if (options_.keep_start && history_.empty()) {
+      EpochResult start;
+      validate(start);
+      least_loss_ = start.validation_loss;
+      best_ = weights();
+    }
     while (!is_finished(options_, history_)) {
       history_.push_back(run_epoch());
       if (history_.back().is_best) best_ = weights();
@@ -86,7 +104,7 @@ class Trainer {
     for (size_t first = 0; first < order.size(); first += batch_size) {
       check_cancelled();
       const auto samples = std::span(order).subspan(first, std::min(batch_size, order.size() - first));
-      training_.read(samples, options_.augmentations, augmentation_seed, first, batch_);
+      frames_.training.read(samples, options_.augmentations, augmentation_seed, first, batch_);
       result.train_loss += learn(samples.size(), result.learning_rate, generator) * static_cast<double>(samples.size());
       progress.advance(samples.size());
     }
@@ -96,7 +114,7 @@ class Trainer {
     if (!std::isfinite(result.train_loss) || !std::isfinite(result.validation_loss))
       throw Error("the loss is no longer a finite number in epoch " + std::to_string(epoch) +
                   "; try a smaller --learning-rate, and check the labels' ranges in --outputs");
-    result.is_best = true;
+    result.is_best = result.validation_loss < least_loss_;
     for (const EpochResult& e : history_) result.is_best &= result.validation_loss < e.validation_loss;
     return result;
   }
@@ -106,7 +124,7 @@ class Trainer {
     ++steps_;
     ForwardMode mode{.training = true, .generator = generator};
     if (options_.is_new) mode.statistics_momentum = std::max(mode.statistics_momentum, 1.0 / static_cast<double>(steps_));
-    const at::Tensor loss = at::mse_loss(network_.forward(images(count), mode), labels(count));
+    const at::Tensor loss = at::mse_loss(network_.forward(images(count), mode), wanted(count));
     loss.backward();
     for (size_t i = 0; i < network_.parameters().size(); ++i) {
       at::Tensor& tensor = network_.parameters()[i].tensor;
@@ -118,7 +136,8 @@ class Trainer {
   }
 
   void step_parameter(at::Tensor& tensor, size_t i, double rate) {
-    const at::Tensor gradient = tensor.grad().contiguous();
+    at::Tensor gradient = tensor.grad().contiguous();
+    if (!rules_[i].is_free()) rules_[i].apply({gradient.data_ptr<float>(), static_cast<size_t>(gradient.numel())});
     float* const weights = tensor.data_ptr<float>();
     constexpr int64_t grain = 1 << 14;
     at::parallel_for(0, tensor.numel(), grain, [&](int64_t from, int64_t to) {
@@ -137,8 +156,8 @@ class Trainer {
       std::vector<Sample> samples;
       for (size_t i = first; i < std::min(first + kValidationBatch, data_.validation.size()); ++i)
         samples.push_back({static_cast<uint32_t>(i), false});
-      validation_.read(samples, {}, 0, 0, batch_);
-      const at::Tensor error = network_.forward(images(samples.size())) - labels(samples.size());
+      frames_.validation.read(samples, {}, 0, 0, batch_);
+      const at::Tensor error = network_.forward(images(samples.size())) - wanted(samples.size());
       result.validation_loss += error.square().sum().item<double>();
       result.validation_mae += error.abs().sum().item<double>();
     }
@@ -152,6 +171,13 @@ class Trainer {
   }
   at::Tensor labels(size_t count) const {
     return tensor_of(batch_.labels, {static_cast<int64_t>(count), static_cast<int64_t>(batch_.labels.size() / count)});
+  }
+
+  /// What the network should say of batch_.
+  at::Tensor wanted(size_t count) const {
+    if (!teacher_) return labels(count);
+    const at::NoGradGuard no_gradients;
+    return teacher_->forward(images(count));
   }
 
   std::vector<float> weights() const {
@@ -196,19 +222,51 @@ class Trainer {
   }
 
   const TrainData& data_;
+  const Frames& frames_;
   const TrainOptions& options_;
   const TrainFiles& files_;
   const TrainOutput& output_;
   std::vector<Sample> samples_;
   std::string settings_;
   TorchGraph network_;
+  std::optional<TorchGraph> teacher_;
   Shape input_;
-  FrameCache training_, validation_;
   Batch batch_;
+  std::vector<GradientRule> rules_;
   std::vector<std::vector<float>> first_moments_, second_moments_;
   std::vector<float> best_;
   std::vector<EpochResult> history_;
   int64_t steps_ = 0;
+  double least_loss_ = std::numeric_limits<double>::infinity();  // of the start, if it competes
+};
+
+/// Without libtorch's backtrace.
+template <class F>
+auto with_plain_errors(F&& work) {
+  try {
+    return work();
+  } catch (const c10::Error& e) {  // out of memory, mostly
+    throw Error(std::string("libtorch: ") + e.what_without_backtrace());
+  }
+}
+
+class LibtorchFineTuner : public FineTuner {
+ public:
+  LibtorchFineTuner(const Graph& graph, TrainData data, const TrainOptions& options, const TrainOutput& output)
+      : data_(std::move(data)), options_(options), output_(output), frames_(data_, graph, output) {}
+
+  Graph tune(const Graph& graph, const TuneOptions& tune) override {
+    TrainOptions options = options_;
+    options.epochs = tune.epochs, options.learning_rate = tune.learning_rate, options.teacher = tune.teacher;
+    options.keep_start = true;
+    return with_plain_errors([&] { return Trainer(graph, data_, frames_, options, {}, output_).run(); });
+  }
+
+ private:
+  TrainData data_;
+  TrainOptions options_;
+  TrainOutput output_;
+  Frames frames_;
 };
 
 }  // namespace
@@ -217,11 +275,16 @@ Graph train(const Graph& graph, const TrainData& data, const TrainOptions& optio
             const TrainOutput& output) {
   set_training_threads(thread_count(options));
   if (!files.log.empty() && !options.resume) write_file_atomically(files.log, history_csv({}));  // fails now if it ever will
-  try {
-    return Trainer(graph, data, options, files, output).run();
-  } catch (const c10::Error& e) {  // out of memory, mostly; its own text holds a backtrace
-    throw Error(std::string("libtorch: ") + e.what_without_backtrace());
-  }
+  return with_plain_errors([&] {
+    const Frames frames(data, graph, output);
+    return Trainer(graph, data, frames, options, files, output).run();
+  });
+}
+
+std::unique_ptr<FineTuner> make_fine_tuner(const Graph& graph, TrainData data, const TrainOptions& options,
+                                           const TrainOutput& output) {
+  set_training_threads(thread_count(options));
+  return with_plain_errors([&] { return std::make_unique<LibtorchFineTuner>(graph, std::move(data), options, output); });
 }
 
 }  // namespace slimpilot

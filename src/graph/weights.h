@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a weight's numbers look like: zeros, and which of them are equal. Of integers with a scale per channel, each channel
+// counts for itself, as the same integer is another number there.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace slimpilot {
+
+/// The weight of a convolution, dense layer or ConvLSTM (also its recurrent kernel): what pruning and clustering change.
+/// In the order of the nodes, each once; biases and BatchNorm are none.
+std::vector<ValueId> weights_of(const Graph& graph);
+
+/// The share of zeros, 0…1. f32 or s8.
+double sparsity(const Value& weight);
+
+/// Elements that are equal have the same number, 0 ≤ number < count; zeros have −1.
+struct EqualGroups {
+  std::vector<int32_t> group;
+  int count = 0;
+  int most_distinct = 0;  // in a channel, or in the tensor where there are none; zero counts
+};
+EqualGroups equal_groups(const Value& weight);
+
+}  // namespace slimpilot

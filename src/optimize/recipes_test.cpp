@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recipes as text, and what the passes of techniques that train leave in the weights.
+#include "optimize/recipes.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/error.h"
+#include "graph/weights.h"
+#include "optimize/pass_test.h"
+#include "optimize/passes.h"
+
+namespace slimpilot {
+namespace {
+
+Graph small_pilot() {
+  return TestNetwork({1, 16, 20, 3})
+      .conv("conv1", 8, 5, {2, 2, Padding::valid, ActivationKind::relu})
+      .conv("conv2", 12, 3, {1, 1, Padding::same, ActivationKind::relu})
+      .flatten()
+      .dense("dense1", 20)
+      .activation("relu", ActivationKind::relu)
+      .dense("dense2", 2)
+      .finish();
+}
+
+std::string error_of(const std::string& recipe) {
+  try {
+    parse_recipe(recipe);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Recipes, AreText) {
+  const auto steps = parse_recipe(" prune  sparsity=0.75|tune rate=1e-05 epochs=3 | quantize_integer");
+  ASSERT_EQ(steps.size(), 3u);
+  EXPECT_EQ(steps[0].settings.at("sparsity"), 0.75);
+  EXPECT_EQ(steps[1].settings.at("teacher"), 0);
+  EXPECT_EQ(to_text(steps), "prune sparsity=0.75 | tune epochs=3 rate=1e-05 | quantize_integer");
+  EXPECT_TRUE(parse_recipe(" ").empty());
+  for (const Technique& t : standard_techniques()) EXPECT_EQ(to_text(parse_recipe(to_text(t.steps))), to_text(t.steps));
+}
+
+TEST(Recipes, SayWhatIsUnknown) {
+  EXPECT_NE(error_of("shrink").find("there is no pass 'shrink'; the passes are: prune, "), std::string::npos);
+  EXPECT_NE(error_of("tune speed=1").find("no setting of tune; it has epochs=…, rate=…"), std::string::npos);
+  EXPECT_NE(error_of("tune epochs=many").find("sets no number"), std::string::npos);
+  EXPECT_NE(error_of("prune | | tune").find("nothing between"), std::string::npos);
+  EXPECT_NE(error_of("quantize_float16 bits=8").find("which has none"), std::string::npos);
+}
+
+TEST(Recipes, AreFoundByName) {
+  const auto all = standard_techniques();
+  EXPECT_EQ(find_techniques(all, {"all"}).size(), all.size());
+  const auto two = find_techniques(all, {"int8_only", "float32"});
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_EQ(two[0].name, "float32");
+  EXPECT_EQ(two[1].name, "int8_only");
+  try {
+    find_techniques(all, {"int7"});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    for (const Technique& t : all) EXPECT_NE(std::string(error.what()).find(t.name), std::string::npos);
+  }
+}
+
+struct Memory : StepCache {
+  std::map<std::string, Graph> graphs;
+  int found = 0;
+  const Graph* find(const std::string& steps) override {
+    const auto kept = graphs.find(steps);
+    found += kept != graphs.end();
+    return kept == graphs.end() ? nullptr : &kept->second;
+  }
+  void keep(const std::string& steps, const Graph& graph) override { graphs[steps] = graph; }
+};
+
+TEST(Recipes, ShareTheirBeginnings) {
+  struct Counting : IdleTuner {
+    int calls = 0;
+    Graph tune(const Graph& graph, const TuneOptions& options) override { return ++calls, IdleTuner::tune(graph, options); }
+  } tuner;
+  const Graph graph = small_pilot();
+  const PassContext context{{}, &tuner, &graph};
+  Memory memory;
+  const Graph a = run_recipe(parse_recipe("prune | tune epochs=3 | cluster | tune"), context, &memory);
+  const Graph b = run_recipe(parse_recipe("prune | tune epochs=3 | cluster clusters=4"), context, &memory);
+  EXPECT_EQ(tuner.calls, 2);
+  EXPECT_EQ(memory.found, 1);
+  EXPECT_EQ(b, run_recipe(parse_recipe("prune | tune epochs=3 | cluster clusters=4"), context));
+  EXPECT_NE(a, b);
+}
+
+TEST(Prune, ZeroesTheSmallestAndSaysSo) {
+  const Graph before = small_pilot(), after = prune(before, {.convolutions = 0.3, .dense = 0.6});
+  for (const ValueId id : weights_of(after)) {
+    const Value &was = before.value(id), &is = after.value(id);
+    EXPECT_NEAR(sparsity(is), is.shape.size() == 4 ? 0.3 : 0.6, 0.02) << is.name;
+    EXPECT_TRUE(is.constraint.keep_zeros);
+    float largest_gone = 0, smallest_kept = 1e9f;
+    for (size_t i = 0; i < is.elements<float>().size(); ++i) {
+      const float w = std::abs(was.elements<float>()[i]);
+      if (is.elements<float>()[i] == 0)
+        largest_gone = std::max(largest_gone, w);
+      else
+        smallest_kept = std::min(smallest_kept, w);
+    }
+    EXPECT_LE(largest_gone, smallest_kept);
+  }
+}
+
+TEST(Prune, GlobalThresholdCountsAllLayersTogether) {
+  const Graph graph = prune(small_pilot(), {.dense = 0.4, .global = true});
+  double zeros = 0, all = 0;
+  for (const ValueId id : weights_of(graph)) {
+    const auto count = static_cast<double>(element_count(graph.value(id).shape));
+    zeros += sparsity(graph.value(id)) * count, all += count;
+  }
+  EXPECT_NEAR(zeros / all, 0.4, 1e-3);
+  EXPECT_THROW(prune(small_pilot(), {.convolutions = 1}), Error);
+}
+
+TEST(Prune, EqualWeightsAreZeroedInOrder) {
+  TestNetwork network({1, 8});
+  network.node("dense", Dense{},
+               {add_constant(network.graph(), "w", {1, 8}, std::vector<float>(8, .5f)),
+                add_constant(network.graph(), "b", {1}, std::vector<float>{0})});
+  const Graph graph = prune(network.finish(), {.dense = 0.5});
+  EXPECT_EQ(sparsity(graph.value(weights_of(graph)[0])), 0.5);
+}
+
+TEST(Cluster, LeavesFewNumbersAndKeepsZeros) {
+  const Graph graph = cluster(small_pilot(), 5), pruned = cluster(prune(small_pilot(), {}), 5);
+  for (const ValueId id : weights_of(graph)) {
+    EXPECT_LE(equal_groups(graph.value(id)).most_distinct, 5);
+    EXPECT_EQ(graph.value(id).constraint.max_distinct, 5);
+    EXPECT_EQ(equal_groups(pruned.value(id)).most_distinct, 5);
+    EXPECT_NEAR(sparsity(pruned.value(id)), 0.5, 0.02);
+  }
+  EXPECT_THROW(cluster(small_pilot(), 1), Error);
+}
+
+TEST(Cluster, FindsTheClustersThatThereAre) {
+  TestNetwork network({1, 9});
+  const std::vector<float> weights{-1.01f, -.99f, -1, .49f, .5f, .51f, 2, 2.02f, 1.98f};
+  network.node(
+      "dense", Dense{},
+      {add_constant(network.graph(), "w", {1, 9}, weights), add_constant(network.graph(), "b", {1}, std::vector<float>{0})});
+  const Graph graph = cluster(network.finish(), 3);
+  const auto w = graph.value(weights_of(graph)[0]).elements<float>();
+  for (int i = 0; i < 9; ++i) EXPECT_NEAR(w[static_cast<size_t>(i)], i < 3 ? -1 : i < 6 ? .5 : 2, 1e-6);
+}
+
+/// Filters of zeros go first, and then nothing changes.
+TEST(PruneChannels, RemovesWhatDoesNothing) {
+  Graph graph = small_pilot();
+  for (const Node& node : graph.nodes) {
+    if (!std::holds_alternative<Conv2D>(node.op) && node.name != "dense1") continue;
+    Value &weight = graph.value(node.inputs[1]), &bias = graph.value(node.inputs[2]);
+    const size_t filters = static_cast<size_t>(weight.shape[0]), each = weight.elements<float>().size() / filters;
+    for (size_t f = 0; f < filters; f += 2) {
+      std::fill_n(weight.elements<float>().begin() + static_cast<ptrdiff_t>(f * each), each, 0.0f);
+      bias.elements<float>()[f] = 0;
+    }
+  }
+  const Graph half = prune_channels(graph, 0.5);
+  verify(half);
+  EXPECT_EQ(half.value(weights_of(half)[0]).shape, (Shape{4, 5, 5, 3}));
+  EXPECT_EQ(half.value(weights_of(half)[1]).shape, (Shape{6, 3, 3, 4}));
+  EXPECT_EQ(half.value(weights_of(half)[2]).shape, (Shape{10, 6 * 8 * 6}));
+  EXPECT_EQ(half.value(weights_of(half)[3]).shape, (Shape{2, 10}));
+  EXPECT_LT(relative_difference(graph, half, random_inputs(graph, 5, -1, 1, 3)), 1e-5);
+}
+
+TEST(Techniques, LeaveWhatTheirNamesSay) {
+  const Graph graph = small_pilot();
+  const auto inputs = random_inputs(graph, 10, 0, 1, 21);
+  struct Expected {
+    const char* technique;
+    double least_sparsity;
+    int most_distinct;
+    ElementType type;
+  };
+  const Expected all[] = {{"prune", .79, 1 << 30, ElementType::f32},        {"pqat", .49, 256, ElementType::s8},
+                          {"cluster", 0, 8, ElementType::f32},          {"cqat", 0, 8, ElementType::s8},
+                          {"pcqat", .49, 8, ElementType::s8},           {"prune_global", 0, 1 << 30, ElementType::f32},
+                          {"deep_compression", .89, 8, ElementType::s8}};
+  for (const Expected& e : all) {
+    const Graph result = technique(e.technique, graph, inputs);
+    for (const ValueId id : weights_of(result)) {
+      const Value& weight = result.value(id);
+      SCOPED_TRACE(std::string(e.technique) + " " + weight.name);
+      EXPECT_EQ(weight.type, e.type);
+      EXPECT_GE(sparsity(weight), weight.shape[0] > 1 ? e.least_sparsity : 0);
+      EXPECT_LE(equal_groups(weight).most_distinct, e.most_distinct);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace slimpilot
