@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "formats/formats.h"
+#include "formats/slim/slim.h"
 #include "graph/networks.h"
 #include "host/atomic_file.h"
 #include "optimize/passes.h"
@@ -43,6 +44,11 @@ TEST(Truncation, OfPyTorchFiles) {
 
 TEST(Truncation, OfTfliteFiles) {
   expect_errors(to_tflite(simplify(make_network("deepest_lstm_tiny_pilotnet", 1))), ".tflite", 200);
+}
+
+TEST(Truncation, OfSlimFiles) {
+  const std::vector<std::byte> bytes = to_slim(simplify(make_network("deepest_lstm_tiny_pilotnet", 1)));
+  expect_errors({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, ".slim", 200);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "engine/session.h"
 #include "formats/formats.h"
+#include "formats/slim/slim.h"
 #include "graph/networks.h"
 #include "optimize/calibrate.h"
 #include "optimize/passes.h"
@@ -90,8 +91,12 @@ TEST_P(WholeNetwork, RunAllocatesNothing) {
 TEST_P(WholeNetwork, SurvivesEveryTechniqueAndItsFile) {
   const Network network(GetParam());
   for (const Pass& pass : techniques()) {
-    const std::string file = to_tflite(network.apply_technique(pass));
-    EXPECT_GT(file.size(), 10000u) << pass.name;
+    const Graph graph = network.apply_technique(pass);
+    const size_t tflite_bytes = to_tflite(graph).size();
+    EXPECT_GT(tflite_bytes, 10000u) << pass.name;
+    const std::vector<std::byte> slim = to_slim(graph);
+    EXPECT_LT(slim.size(), tflite_bytes) << pass.name;
+    EXPECT_TRUE(read_slim(slim) == graph) << pass.name;
   }
 }
 
