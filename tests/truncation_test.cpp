@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "formats/formats.h"
-#include "formats/slim/slim.h"
 #include "graph/networks.h"
 #include "host/atomic_file.h"
 #include "optimize/passes.h"

@@ -10,7 +10,6 @@
 #include "base/random.h"
 #include "engine/session.h"
 #include "formats/formats.h"
-#include "formats/slim/slim.h"
 #include "graph/networks.h"
 #include "optimize/calibrate.h"
 #include "optimize/passes.h"

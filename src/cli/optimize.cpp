@@ -38,7 +38,7 @@ struct Options {
 
   void parse(int argc, char** argv) {
     Arguments arguments("optimize", "apply techniques to a model, measure each, write the models and a table");
-    arguments.positional("MODEL", model, "a .h5, .pth or .tflite file, or random:NETWORK[:SEED]");
+    arguments.positional("MODEL", model, "a .h5, .pth, .tflite or .slim file, or random:NETWORK[:SEED]");
     arguments.option_list("--techniques", techniques, "all, or names from `slimpilot techniques`");
     arguments.option("--out", out, "folder for models and results.json");
     arguments.option("--calibration", calibration, "how integer ranges are found: minmax, percentile or mse");
@@ -126,9 +126,11 @@ ModelResult run_technique(const Pass& pass, const Graph& graph, const PassContex
   try {
     const Graph optimized = apply(pass, graph, context);
     const size_t bytes = write_model(optimized, path);
+    const size_t slim_bytes = write_model(optimized, std::filesystem::path(path).replace_extension(".slim"));
     const Graph written = read_model(path);  // what is measured is what the file holds
     result = evaluator.evaluate(std::string(pass.name), written);
     result.size_bytes = bytes;
+    result.slim_bytes = slim_bytes;
     result.model_path = path.string();
     const std::string note = float_ops_note(written);
     if (!note.empty()) result.status = "ok, " + note;

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "formats/file_errors.h"
-#include "formats/slim/slim.h"
 #include "host/atomic_file.h"
 
 namespace slimpilot {
@@ -38,14 +37,14 @@ Graph read_model(const std::filesystem::path& path, const ReadOptions& options) 
               ": cannot tell the model's format from this ending; .h5, .tflite, .slim, .pth, .pt and .ckpt are read");
 }
 
-size_t write_model(const Graph& graph, const std::filesystem::path& path) {
+size_t write_model(const Graph& graph, const std::filesystem::path& path, const SlimOptions& slim) {
   const std::string kind = ending(path);
   const auto write = [&](const auto& bytes) {
     write_file_atomically(path, bytes);
     return bytes.size();
   };
   if (kind == ".tflite") return write(with_file_name(path, [&] { return to_tflite(graph); }));
-  if (kind == ".slim") return write(with_file_name(path, [&] { return to_slim(graph); }));
+  if (kind == ".slim") return write(with_file_name(path, [&] { return to_slim(graph, slim); }));
   throw Error(path.string() + ": cannot write this format; name the file .tflite or .slim");
 }
 

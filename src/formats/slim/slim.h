@@ -24,11 +24,20 @@ struct SlimOptions {
 /// valid, a number in its preprocessing or meaning is not finite, or its weights exceed 2 GB.
 std::vector<std::byte> to_slim(const Graph& graph, const SlimOptions& options = {});
 
-/// How a constant is stored in a .slim file: "mask+codebook 8, zstd", and its bytes there (without its name and shape).
+/// How a constant is stored in a .slim file: "gaps zstd + codebook 8 zstd" ("codebooks": one per channel), and its bytes there,
+/// without its name and shape.
 struct SlimStorage {
   std::string encoding;
   size_t bytes = 0;
 };
 SlimStorage slim_storage(const Value& constant, const SlimOptions& options = {});
+
+/// What a constant's elements say, as patterns of bits: how many are zero, how many distinct ones there are, and their
+/// zeroth-order entropy, Σ −p·log2 p, in bits per element.
+struct WeightStatistics {
+  size_t elements = 0, zeros = 0, distinct = 0;
+  double entropy_bits = 0;
+};
+WeightStatistics weight_statistics(const Value& constant);
 
 }  // namespace slimpilot

@@ -236,7 +236,7 @@ Bytes pack_zstd(std::span<const std::byte> bytes, SlimEffort effort) {
     set(ZSTD_c_hashLog, 6);  // too few places to remember that chance repetitions spoil the Huffman codes
     set(ZSTD_c_windowLog, 17);
   } else {
-    constexpr size_t kSmall = size_t{1} << 18;  // level 19 takes up to 5 s per MB of codes, level 6 .1 s
+    constexpr size_t kSmall = size_t{1} << 17;  // level 19 takes up to 5 s per MB of codes, level 6 .1 s
     set(ZSTD_c_compressionLevel, bytes.size() <= kSmall ? 19 : 6);
   }
   Bytes packed(ZSTD_compressBound(bytes.size()));

@@ -130,13 +130,15 @@ Bytes to_slim(const Graph& graph, const SlimOptions& options) {
 SlimStorage slim_storage(const Value& constant, const SlimOptions& options) {
   const EncodedSlimWeight encoded = encode_slim_weight(constant, options.zstd);
   const SlimWeight& w = encoded.weight;
+  const size_t bytes = encoded.mask.size() + encoded.table.size() + encoded.symbols.size();
+  if (has_mask(w.layout) && w.nonzeros == 0) return {"zeros", bytes};
   std::string text;
-  if (has_mask(w.layout)) text += std::string(w.mask_form == SlimMask::bits ? "mask" : "gaps") + codec_text(w.mask) + ", ";
+  if (has_mask(w.layout)) text = std::string(w.mask_form == SlimMask::bits ? "mask" : "gaps") + codec_text(w.mask) + " + ";
   if (has_table(w.layout))
-    text += std::to_string(encoded.codes) + (w.table_axis < 0 ? " codes" : " codes per channel");
+    text += (w.table_axis < 0 ? "codebook " : "codebooks ") + std::to_string(encoded.codes);
   else
     text += has_mask(w.layout) ? "values" : "dense";
-  return {text + codec_text(w.symbols), encoded.mask.size() + encoded.table.size() + encoded.symbols.size()};
+  return {text + codec_text(w.symbols), bytes};
 }
 
 }  // namespace slimpilot
