@@ -75,6 +75,13 @@ expect 0 "lstm.tflite" convert random:deepest_lstm_tiny_pilotnet lstm.tflite
 expect 0 "1x50x100x3" info lstm.tflite
 holds output "rows 240:480"
 expect 0 "p99.9" bench lstm.tflite --seconds 0.1
+expect 0 "lstm.slim: 0." convert lstm.tflite lstm.slim
+expect 0 "again.tflite" convert lstm.slim again.tflite
+if cmp lstm.tflite again.tflite >output 2>&1; then passed=$((passed + 1)); else fail ".tflite to .slim and back differs"; fi
+expect 0 "plain.slim" convert lstm.slim plain.slim --plain
+expect 0 "as .slim:" info plain.slim
+holds output "entropy bits"
+holds output "dense zstd planes"
 expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.onnx
 
 SLIMPILOT_ISA=reference expect 0 "reference, 1 thread" bench lstm.tflite --seconds 0.1
@@ -95,9 +102,15 @@ rows=$(for name in $names; do grep -cE "^$name +[0-9.]+ .* ok" output; done | pa
 for key in command model frames techniques technique status model_path size_bytes slim_bytes mse mae sqnr_db max_difference latency_ms_p50 latency_ms_p99 isa threads outputs; do
   holds out/results.json "\"$key\":"
 done
-for name in $names; do expect 0 "1x50x100x3" info "out/$name.tflite"; done
+if grep -q '"slim_bytes": null' out/results.json; then fail "slim_bytes is null"; else passed=$((passed + 1)); fi
+for name in $names; do
+  expect 0 "1x50x100x3" info "out/$name.tflite"
+  expect 0 "1x50x100x3" info "out/$name.slim"
+done
 expect 0 "float32" evaluate out/float32.tflite out/int8_only.tflite --data recording --json evaluated.json
 holds evaluated.json '"latency_ms_p50":'
+expect 0 "slim MB" evaluate out/int8_only.tflite out/int8_only.slim --data recording --frames 0::8
+grep -qE "^out/int8_only.slim .* inf " output && passed=$((passed + 1)) || fail "a .slim computes something else than its .tflite"
 expect 0 "worst layer" compare out/float32.tflite out/int8_only.tflite --data recording --frames 0::8
 expect_error "selects no frame" evaluate out/float32.tflite --data recording --frames 5000:
 expect_error "there is no technique 'int7'" optimize random:pilotnet --data recording --techniques int7
@@ -155,7 +168,7 @@ expect_error "file" optimize random:deepest_lstm_tiny_pilotnet --data recording 
 [ "$(cat file)" = "not a folder" ] && [ ! -e missing ] || fail "something was written"
 
 # Torn files; tests/truncation_test.cpp has many more.
-for original in "$source/tests/golden/keras/batch_norm.h5" lstm.tflite; do
+for original in "$source/tests/golden/keras/batch_norm.h5" lstm.tflite lstm.slim; do
   for percent in 0 10 50 90 99; do
     torn=torn.${original##*.}
     head -c $(($(stat -c %s "$original") * percent / 100)) "$original" >"$torn"

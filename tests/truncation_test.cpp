@@ -45,5 +45,10 @@ TEST(Truncation, OfTfliteFiles) {
   expect_errors(to_tflite(simplify(make_network("deepest_lstm_tiny_pilotnet", 1))), ".tflite", 200);
 }
 
+TEST(Truncation, OfSlimFiles) {
+  const std::vector<std::byte> bytes = to_slim(simplify(make_network("deepest_lstm_tiny_pilotnet", 1)));
+  expect_errors({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, ".slim", 200);
+}
+
 }  // namespace
 }  // namespace slimpilot

@@ -102,8 +102,12 @@ TEST_P(WholeNetwork, RunAllocatesNothing) {
 TEST_P(WholeNetwork, SurvivesEveryTechniqueAndItsFile) {
   const Network network(GetParam());
   for (const Technique& t : standard_techniques()) {
-    const std::string file = to_tflite(network.run(t));
-    EXPECT_GT(file.size(), 10000u) << t.name;
+    const Graph graph = network.run(t);
+    const size_t tflite_bytes = to_tflite(graph).size();
+    EXPECT_GT(tflite_bytes, 10000u) << t.name;
+    const std::vector<std::byte> slim = to_slim(graph);
+    EXPECT_LT(slim.size(), tflite_bytes) << t.name;
+    EXPECT_TRUE(read_slim(slim) == graph) << t.name;
   }
 }
 

@@ -12,16 +12,18 @@ namespace slimpilot {
 
 void run_convert(int argc, char** argv) {
   std::string in, out;
+  bool plain = false;
   ModelOptions options;
   Arguments arguments("convert",
-                      "read a model, fold what costs time, and write it in the format that OUT's ending says (.tflite)");
-  arguments.positional("IN", in, "a .h5, .pth or .tflite file, or random:NETWORK[:SEED]");
+                      "read a model, fold what costs time, and write it in the format that OUT's ending says (.tflite, .slim)");
+  arguments.positional("IN", in, "a .h5, .pth, .tflite or .slim file, or random:NETWORK[:SEED]");
   arguments.positional("OUT", out, "the file to write");
+  arguments.option("--plain", plain, "do without zstd in a .slim file: larger, and weights can be used where they lie");
   options.declare(arguments);
   arguments.parse(argc, argv);
   Graph graph = load_model(in, options);
   if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
-  const size_t bytes = write_model(simplify(std::move(graph)), out);
+  const size_t bytes = write_model(simplify(std::move(graph)), out, {.zstd = !plain});
   fmt::print("{}: {} MB\n", out, megabytes(bytes));
 }
 

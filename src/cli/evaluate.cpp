@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/evaluation.h"
+#include "formats/formats.h"
 #include "report/table.h"
 
 namespace slimpilot {
@@ -34,6 +35,7 @@ void run_evaluate(int argc, char** argv) {
     run.models.push_back(evaluator.evaluate(path, graph));
     run.models.back().model_path = path;
     run.models.back().command = run.command;
+    run.models.back().slim_bytes = to_slim(graph).size();
     std::error_code missing;
     const auto bytes = std::filesystem::file_size(path, missing);
     run.models.back().size_bytes = missing ? 0 : bytes;

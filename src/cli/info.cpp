@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/model_options.h"
+#include "formats/formats.h"
 #include "graph/edit.h"
 #include "report/table.h"
 
@@ -22,6 +23,22 @@ std::string quantization_text(const Value& value) {
   const Quantization& q = *value.quantization;
   if (q.scale.size() > 1) return fmt::format("{} scales", q.scale.size());
   return fmt::format("scale {:.6g} zero {}", q.scale[0], q.zero_point[0]);
+}
+
+/// How each weight lies in files, and what its elements say.
+std::string weights_table(const Graph& graph) {
+  std::vector<std::vector<std::string>> rows{
+      {"weight", "shape", "type", "zeros %", "distinct", "entropy bits", "dense bytes", ".slim bytes", "in .slim as"}};
+  for (const Value& value : graph.values) {
+    if (!value.is_constant()) continue;
+    const WeightStatistics s = weight_statistics(value);
+    const SlimStorage storage = slim_storage(value);
+    rows.push_back({value.name, shape_text(value.shape), std::string(type_name(value.type)),
+                    fmt::format("{:.1f}", 100 * static_cast<double>(s.zeros) / static_cast<double>(s.elements)),
+                    std::to_string(s.distinct), fmt::format("{:.3f}", s.entropy_bits), std::to_string(value.data.size()),
+                    std::to_string(storage.bytes), storage.encoding});
+  }
+  return aligned_table(rows);
 }
 
 }  // namespace
@@ -62,6 +79,7 @@ void run_info(int argc, char** argv) {
   for (const OutputMeaning& m : graph.meaning) fmt::print("output: {} {} (0 is {}, 1 is {})\n", m.name, m.unit, m.min, m.max);
   fmt::print("{} parameters, {} MB of weights, {:.1f} MMAC\n\n{}", parameters, megabytes(weight_bytes),
              static_cast<double>(macs) / 1e6, aligned_table(rows));
+  fmt::print("\n{}as .slim: {} bytes\n", weights_table(graph), to_slim(graph).size());
 }
 
 }  // namespace slimpilot

@@ -41,7 +41,7 @@ struct Options {
 
   void parse(int argc, char** argv) {
     Arguments arguments("optimize", "apply techniques to a model, measure each, write the models and a table");
-    arguments.positional("MODEL", model, "a .h5, .pth or .tflite file, or random:NETWORK[:SEED]");
+    arguments.positional("MODEL", model, "a .h5, .pth, .tflite or .slim file, or random:NETWORK[:SEED]");
     arguments.option_list("--techniques", techniques, "all, or names from `slimpilot techniques`");
     arguments.option("--out", out, "folder for models and results.json");
     arguments.option("--calibration", calibration, "how integer ranges are found: minmax, percentile or mse");
@@ -107,6 +107,13 @@ Calibration calibrate(const Options& options, const Graph& graph, FrameReader& f
   });
 }
 
+/// What decides how integers are chosen.
+std::string calibration_text(const Options& options, const Dataset& frames) {
+  std::string text = fmt::format("calibration: {} {} of", options.calibration, options.percentile);
+  for (size_t i = 0; i < frames.size(); ++i) text += " " + frames.frame(i).image.filename().string();
+  return text + "\n";
+}
+
 /// Calibrates a graph anew only if it is another one than the last.
 class LastCalibration {
  public:
@@ -144,9 +151,11 @@ ModelResult run_technique(const Technique& technique, const PassContext& context
   try {
     const Graph optimized = run_recipe(technique.steps, context, &cache);
     const size_t bytes = write_model(optimized, path);
+    const size_t slim_bytes = write_model(optimized, std::filesystem::path(path).replace_extension(".slim"));
     const Graph written = read_model(path);  // what is measured is what the file holds
     result = evaluator.evaluate(technique.name, written);
     result.size_bytes = bytes;
+    result.slim_bytes = slim_bytes;
     result.model_path = path.string();
     const std::string note = float_ops_note(written);
     if (!note.empty()) result.status = "ok, " + note;
@@ -211,7 +220,7 @@ void run_optimize(int argc, char** argv) {
   Graph graph = load_model(options.model, options.model_options);
   make_folder(options.out);
   std::vector<FrameId> selected;
-  Dataset evaluated = load_dataset(options.data, options.model_options, graph, selected), calibration_frames = evaluated;
+  Dataset all = load_dataset(options.data, options.model_options, graph, selected), evaluated = all, calibration_frames = all;
   graph = simplify(std::move(graph));
   choose_frames(options, graph, calibration_frames, evaluated, selected);
 
@@ -225,9 +234,10 @@ void run_optimize(int argc, char** argv) {
   const Plan plan(graph);
   FrameReader calibration_reader(calibration_frames, graph.preprocessing, plan.inputs()[0], plan.isa());
   LastCalibration calibration([&](const Graph& g) { return calibrate(options, g, calibration_reader); });
-  const std::unique_ptr<FineTuner> tuner =
-      trains ? make_tuner(options.tuning, graph, frames_without(selected, evaluated), options.seed) : nullptr;
-  const PassContext context{std::ref(calibration), tuner.get(), &graph, options.tuning.most_epochs()};
+  Tuning tuning;
+  if (trains) tuning = make_tuning(options.tuning, graph, std::move(all), selected, options.seed);
+  StepFiles cache(std::filesystem::path(options.out) / "steps", tuning.settings + calibration_text(options, calibration_frames));
+  const PassContext context{std::ref(calibration), tuning.tuner.get(), &graph, options.tuning.most_epochs()};
   const Evaluator evaluator(graph, evaluated);
   run.sample_frames = save_sample_frames(evaluated, options);
   for (const Technique& technique : techniques) {

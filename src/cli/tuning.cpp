@@ -3,11 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/error.h"
 #include "data/recording.h"
+#include "formats/formats.h"
 #include "host/atomic_file.h"
+#include "training/settings.h"
 
 namespace slimpilot {
 namespace {
@@ -79,19 +83,51 @@ std::vector<Technique> TuningOptions::techniques() const {
   return all;
 }
 
-std::unique_ptr<FineTuner> make_tuner(const TuningOptions& options, const Graph& graph, const Dataset& spare, uint64_t seed) {
-  Dataset frames = spare;
-  if (!options.recordings.empty()) {
-    frames.recordings = load_recordings(options.recordings, false);
-    frames.frames = all_frames(frames.recordings);
+Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all, const std::vector<FrameId>& evaluated,
+                   uint64_t seed) {
+  if (options.recordings.empty()) {
+    std::erase_if(all.frames, [&](const FrameId& id) { return std::ranges::find(evaluated, id) != evaluated.end(); });
+  } else {
+    all.recordings = load_recordings(options.recordings, false);
+    all.frames = all_frames(all.recordings);
   }
-  if (frames.size() < kFewestFrames)
+  if (all.size() < kFewestFrames)
     throw Error(fmt::format("there are {} frames to learn from; name recordings with --training-data, or leave frames of --data "
-                            "out of the evaluation with --frames, as in --frames 0::3", frames.size()));
-  const TrainOptions train{.seed = seed,
-                           .epoch_frames = options.effort == "quick" ? uint64_t{2000} : uint64_t{14000},
-                           .threads = options.threads};
-  return make_fine_tuner(graph, split(frames), train, {progress_output(), {}});
+                            "out of the evaluation with --frames, as in --frames 0::3",
+                            all.size()));
+  const bool quick = options.effort == "quick";
+  const TrainOptions train{.seed = seed, .epoch_frames = uint64_t{quick ? 2000u : 14000u}, .threads = options.threads};
+  TrainData data = split(all);
+  std::string settings = settings_text(graph, data, train, options.threads) + "effort: " + options.effort + "\n";
+  return {make_fine_tuner(graph, std::move(data), train, {progress_output(), {}}), std::move(settings)};
+}
+
+StepFiles::StepFiles(std::filesystem::path folder, const std::string& settings) : folder_(std::move(folder)) {
+  const auto settings_file = folder_ / "settings.txt", index = folder_ / "recipes.txt";
+  std::error_code failure;
+  if (!std::filesystem::exists(settings_file) || read_file(settings_file) != settings) {
+    std::filesystem::remove_all(folder_, failure);
+    std::filesystem::create_directories(folder_, failure);
+    if (failure) throw Error(folder_.string() + ": cannot be made: " + failure.message());
+    write_file_atomically(settings_file, settings);
+  }
+  if (!std::filesystem::exists(index)) return;
+  std::istringstream lines(read_file(index));
+  for (std::string line; std::getline(lines, line);) known_.push_back(line);
+}
+
+const Graph* StepFiles::find(const std::string& steps) {
+  const auto known = std::ranges::find(known_, steps);
+  if (known == known_.end()) return nullptr;
+  return &found_.emplace(read_model(file(static_cast<size_t>(known - known_.begin()))));
+}
+
+void StepFiles::keep(const std::string& steps, const Graph& graph) {
+  write_model(graph, file(known_.size()));
+  known_.push_back(steps);
+  std::string index;
+  for (const std::string& line : known_) index += line + "\n";
+  write_file_atomically(folder_ / "recipes.txt", index);
 }
 
 }  // namespace slimpilot

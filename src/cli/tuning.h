@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "cli/model_options.h"
 #include "optimize/recipes.h"
@@ -24,8 +25,31 @@ struct TuningOptions {
   std::vector<Technique> techniques() const;
 };
 
-/// `spare`: frames of the evaluated recordings that are not evaluated; what is learned from unless --training-data names others.
-/// A tenth of them, at the end of each recording, validates. Throws Error when there are too few.
-std::unique_ptr<FineTuner> make_tuner(const TuningOptions& options, const Graph& graph, const Dataset& spare, uint64_t seed);
+/// A tuner, and everything that decides what it makes of a recipe, as text.
+struct Tuning {
+  std::unique_ptr<FineTuner> tuner;
+  std::string settings;
+};
+
+/// Learns from the frames of `all` that are not `evaluated`, unless --training-data names others. A tenth of them, at the end of
+/// each recording, validates. Throws Error when there are too few.
+Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all, const std::vector<FrameId>& evaluated,
+                   uint64_t seed);
+
+/// Trained beginnings of recipes as .slim files in a folder, so that recipes share them and an interrupted run goes on. What was
+/// made with other `settings` is removed.
+class StepFiles : public StepCache {
+ public:
+  StepFiles(std::filesystem::path folder, const std::string& settings);
+  const Graph* find(const std::string& steps) override;
+  void keep(const std::string& steps, const Graph& graph) override;
+
+ private:
+  std::filesystem::path file(size_t index) const { return folder_ / (std::to_string(index) + ".slim"); }
+
+  std::filesystem::path folder_;
+  std::vector<std::string> known_;  // known_[i] is in i.slim
+  std::optional<Graph> found_;
+};
 
 }  // namespace slimpilot

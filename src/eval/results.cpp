@@ -39,7 +39,7 @@ Json to_json(const ModelResult& m) {
             {"status", m.status},
             {"model_path", m.model_path},
             {"size_bytes", m.size_bytes},
-            {"slim_bytes", nullptr}};
+            {"slim_bytes", m.slim_bytes ? Json(m.slim_bytes) : Json(nullptr)}};
   if (m.errors) put_errors(json, *m.errors);
   put_deviation(json, m.deviation);
   if (m.latency) {

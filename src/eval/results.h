@@ -34,7 +34,7 @@ struct SampleFrame {
 /// `status`: "ok", "ok, …" with a remark, or "failed: …"; then the numbers are missing.
 struct ModelResult {
   std::string technique, status, model_path, command;
-  size_t size_bytes = 0;
+  size_t size_bytes = 0, slim_bytes = 0;  // of the measured file, and as .slim; 0: there is none
   std::optional<LabelErrors> errors;
   std::optional<Deviation> deviation;  // from float32
   std::vector<OutputResult> outputs;

@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "base/error.h"
+#include "formats/file_errors.h"
 #include "host/atomic_file.h"
 
 namespace slimpilot {
@@ -17,26 +18,34 @@ std::string ending(const std::filesystem::path& path) {
   return text;
 }
 
+Graph read_slim_file(const std::filesystem::path& path) {
+  return with_file_name(path, [&] {
+    const std::string bytes = read_file(path);
+    return read_slim(std::as_bytes(std::span(bytes)));
+  });
+}
+
 }  // namespace
 
 Graph read_model(const std::filesystem::path& path, const ReadOptions& options) {
   const std::string kind = ending(path);
   if (kind == ".h5") return read_keras_h5(path, options);
   if (kind == ".tflite") return read_tflite(path);
+  if (kind == ".slim") return read_slim_file(path);
   if (kind == ".pth" || kind == ".pt" || kind == ".ckpt") return read_torch_checkpoint(path);
-  throw Error(path.string() + ": cannot tell the model's format from this ending; .h5, .tflite, .pth, .pt and .ckpt are read");
+  throw Error(path.string() +
+              ": cannot tell the model's format from this ending; .h5, .tflite, .slim, .pth, .pt and .ckpt are read");
 }
 
-size_t write_model(const Graph& graph, const std::filesystem::path& path) {
-  if (ending(path) != ".tflite") throw Error(path.string() + ": cannot write this format; name the file .tflite");
-  std::string bytes;
-  try {
-    bytes = to_tflite(graph);
-  } catch (const Error& error) {
-    throw Error(path.string() + ": " + error.what());
-  }
-  write_file_atomically(path, bytes);
-  return bytes.size();
+size_t write_model(const Graph& graph, const std::filesystem::path& path, const SlimOptions& slim) {
+  const std::string kind = ending(path);
+  const auto write = [&](const auto& bytes) {
+    write_file_atomically(path, bytes);
+    return bytes.size();
+  };
+  if (kind == ".tflite") return write(with_file_name(path, [&] { return to_tflite(graph); }));
+  if (kind == ".slim") return write(with_file_name(path, [&] { return to_slim(graph, slim); }));
+  throw Error(path.string() + ": cannot write this format; name the file .tflite or .slim");
 }
 
 }  // namespace slimpilot

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "formats/slim/slim.h"
 #include "graph/graph.h"
 
 namespace slimpilot {
@@ -20,13 +21,13 @@ struct ReadOptions {
   std::map<std::string, ScaleOffset> lambdas;  // by layer name
 };
 
-/// Reads `path` by its ending (.h5, .tflite, .pth, .pt, .ckpt). The graph is verified. Throws Error for anything that is not a
-/// model slimpilot understands, naming the file and the layer.
+/// Reads `path` by its ending (.h5, .tflite, .slim, .pth, .pt, .ckpt). The graph is verified. Throws Error for anything that is
+/// not a model slimpilot understands, naming the file and the layer.
 Graph read_model(const std::filesystem::path& path, const ReadOptions& options = {});
 
-/// Writes `path` by its ending (.tflite), through a temporary file; returns the file's bytes. Throws Error when the
+/// Writes `path` by its ending (.tflite, .slim), through a temporary file; returns the file's bytes. Throws Error when the
 /// format has no way to say what the graph says.
-size_t write_model(const Graph& graph, const std::filesystem::path& path);
+size_t write_model(const Graph& graph, const std::filesystem::path& path, const SlimOptions& slim = {});
 
 /// A Sequential model of Keras 1.2 or 2. libhdf5 runs in a child process under memory and time limits.
 Graph read_keras_h5(const std::filesystem::path& path, const ReadOptions& options);

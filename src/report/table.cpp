@@ -66,9 +66,9 @@ std::string aligned_table(const std::vector<Row>& rows) {
 
 std::string results_table(const RunResult& run) {
   std::vector<Row> rows{
-      {"technique", "MB", "MSE", "MAE", "MSE (label≠0)", "SQNR dB", "max diff", "ms p50", "ms p99", "status"}};
+      {"technique", "MB", "slim MB", "MSE", "MAE", "MSE (label≠0)", "SQNR dB", "max diff", "ms p50", "ms p99", "status"}};
   for (const ModelResult& m : run.models) {
-    Row row{m.technique, m.size_bytes ? megabytes(m.size_bytes) : "-"};
+    Row row{m.technique, m.size_bytes ? megabytes(m.size_bytes) : "-", m.slim_bytes ? megabytes(m.slim_bytes) : "-"};
     put_errors(row, m.errors);
     put_deviation(row, m.deviation);
     row.push_back(m.latency ? milliseconds(m.latency->p50_ms) : "-");
