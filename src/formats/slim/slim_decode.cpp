@@ -18,6 +18,7 @@ class Unpacked {
   Unpacked(const SlimStream& stream, std::span<const std::byte> stored, size_t element_bytes) : bytes_(stored) {
     if (stream.codec == SlimCodec::none) return;
     storage_ = unpack_zstd(stored, stream.bytes);
+    if (stream.codec == SlimCodec::zstd_planes && element_bytes == 1) malformed_slim("a stream of bytes is in planes");
     if (stream.codec == SlimCodec::zstd_planes) storage_ = from_planes(storage_, element_bytes);
     bytes_ = storage_;
   }
