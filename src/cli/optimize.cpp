@@ -236,7 +236,8 @@ void run_optimize(int argc, char** argv) {
   LastCalibration calibration([&](const Graph& g) { return calibrate(options, g, calibration_reader); });
   Tuning tuning;
   if (trains) tuning = make_tuning(options.tuning, graph, std::move(all), selected, options.seed);
-  StepFiles cache(std::filesystem::path(options.out) / "steps", tuning.settings + calibration_text(options, calibration_frames));
+  StepFiles cache(std::filesystem::path(options.out) / "steps",
+                  tuning.settings + calibration_text(options, calibration_frames));
   const PassContext context{std::ref(calibration), tuning.tuner.get(), &graph, options.tuning.most_epochs()};
   const Evaluator evaluator(graph, evaluated);
   run.sample_frames = save_sample_frames(evaluated, options);

@@ -40,7 +40,8 @@ struct Options {
                      "whose commands are the labels: the expert's, who sees what the camera sees, or those of line, "
                      "who knows where the line goes");
     arguments.option("--driver", driver, "who steers: the teacher, or a model file, which learns from its own mistakes so");
-    arguments.option("--top-speed", top_speed, "what the teacher accelerates to on straights, in m/s (0: the expert to 24, line to 10)");
+    arguments.option("--top-speed", top_speed,
+                     "what the teacher accelerates to on straights, in m/s (0: the expert to 24, line to 10)");
     arguments.option("--control-ms", control_ms, "milliseconds of simulated time between commands");
     arguments.option("--scenery", scenery, "default, or no_line, white_line, white_road, no_wall, night, rain joined by '+'");
     arguments.option("--seed", seed, "of the disturbances and the rain");
@@ -86,10 +87,10 @@ class Recorder {
   void record(const Circuit& circuit, bool reverse) {
     const Track track(circuit.centre_line, circuit.road_width_m);
     const std::string name = circuit.name + (reverse ? "_reverse" : "_forward");
-    const auto settings =
-        fmt::format("circuit {} reverse {} laps {} disturb {} teacher {} driver {} top_speed {} control_ms {} scenery {} seed {}\n",
-                    circuit.name, reverse, options_.laps, options_.disturb, options_.teacher, options_.driver, options_.top_speed,
-                    options_.control_ms, options_.scenery, options_.seed);
+    const auto settings = fmt::format(
+        "circuit {} reverse {} laps {} disturb {} teacher {} driver {} top_speed {} control_ms {} scenery {} seed {}\n",
+        circuit.name, reverse, options_.laps, options_.disturb, options_.teacher, options_.driver, options_.top_speed,
+        options_.control_ms, options_.scenery, options_.seed);
     Formula1Writer writer(std::filesystem::path(options_.out) / name, settings);
     const double whole_m = options_.laps * track.length_m();
     Progress progress(name, static_cast<uint64_t>(whole_m), progress_output());

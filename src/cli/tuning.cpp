@@ -40,7 +40,8 @@ void read_recipes(std::vector<Technique>& techniques, const std::filesystem::pat
   } catch (const nlohmann::json::exception& e) {
     throw Error(file.string() + ": is no JSON (" + e.what() + ")");
   }
-  if (!json.is_object()) throw Error(file.string() + R"(: must be an object like {"pqat": "prune sparsity=0.7 | tune epochs=3"})");
+  if (!json.is_object())
+    throw Error(file.string() + R"(: must be an object like {"pqat": "prune sparsity=0.7 | tune epochs=3"})");
   for (const auto& [name, recipe] : json.items()) {
     const auto fail = [&](const std::string& what) { throw Error(file.string() + ": " + name + ": " + what); };
     if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
@@ -66,7 +67,8 @@ void TuningOptions::declare(Arguments& arguments) {
   arguments.option_list("--training-data", recordings,
                         "recordings that techniques learn from; without, the frames of --data that --frames leaves out");
   arguments.option("--effort", effort, "full, or quick: at most 1 epoch of 2000 frames per step of a recipe");
-  arguments.option("--recipes", recipes, "a JSON file that changes or adds techniques: {\"pqat\": \"prune sparsity=0.7 | tune\"}");
+  arguments.option("--recipes", recipes,
+                   "a JSON file that changes or adds techniques: {\"pqat\": \"prune sparsity=0.7 | tune\"}");
   arguments.option("--threads", threads, "that train (0: all cores)");
 }
 
@@ -92,9 +94,10 @@ Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all
     all.frames = all_frames(all.recordings);
   }
   if (all.size() < kFewestFrames)
-    throw Error(fmt::format("there are {} frames to learn from; name recordings with --training-data, or leave frames of --data "
-                            "out of the evaluation with --frames, as in --frames 0::3",
-                            all.size()));
+    throw Error(
+        fmt::format("there are {} frames to learn from; name recordings with --training-data, or leave frames of --data "
+                    "out of the evaluation with --frames, as in --frames 0::3",
+                    all.size()));
   const bool quick = options.effort == "quick";
   const TrainOptions train{.seed = seed, .epoch_frames = uint64_t{quick ? 2000u : 14000u}, .threads = options.threads};
   TrainData data = split(all);

@@ -31,13 +31,13 @@ struct Tuning {
   std::string settings;
 };
 
-/// Learns from the frames of `all` that are not `evaluated`, unless --training-data names others. A tenth of them, at the end of
-/// each recording, validates. Throws Error when there are too few.
+/// Learns from the frames of `all` that are not `evaluated`, unless --training-data names others. A tenth of them, at the end
+/// of each recording, validates. Throws Error when there are too few.
 Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all, const std::vector<FrameId>& evaluated,
                    uint64_t seed);
 
-/// Trained beginnings of recipes as .slim files in a folder, so that recipes share them and an interrupted run goes on. What was
-/// made with other `settings` is removed.
+/// Trained beginnings of recipes as .slim files in a folder, so that recipes share them and an interrupted run goes on. What
+/// was made with other `settings` is removed.
 class StepFiles : public StepCache {
  public:
   StepFiles(std::filesystem::path folder, const std::string& settings);

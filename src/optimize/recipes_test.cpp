@@ -184,7 +184,7 @@ TEST(Techniques, LeaveWhatTheirNamesSay) {
     int most_distinct;
     ElementType type;
   };
-  const Expected all[] = {{"prune", .79, 1 << 30, ElementType::f32},        {"pqat", .49, 256, ElementType::s8},
+  const Expected all[] = {{"prune", .79, 1 << 30, ElementType::f32},    {"pqat", .49, 256, ElementType::s8},
                           {"cluster", 0, 8, ElementType::f32},          {"cqat", 0, 8, ElementType::s8},
                           {"pcqat", .49, 8, ElementType::s8},           {"prune_global", 0, 1 << 30, ElementType::f32},
                           {"deep_compression", .89, 8, ElementType::s8}};

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fine-tuning: promises hold in what is written, and training computed with the very integers that run.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "data/formula1_writer.h"
+#include "formats/formats.h"
+#include "graph/networks.h"
+#include "graph/weights.h"
+#include "optimize/pass_test.h"
+#include "optimize/passes.h"
+#include "training/libtorch/torch_graph.h"
+#include "training/train.h"
+
+namespace slimpilot {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Noise whose brightness is v and whose left half is brighter by w.
+void write_recording(const fs::path& folder, int count, uint64_t seed) {
+  Formula1Writer writer(folder);
+  Random random(seed);
+  for (int i = 0; i < count; ++i) {
+    const double v = random.uniform(7, 24), w = random.uniform(-7, 7);
+    Image image{20, 32, std::vector<uint8_t>(20 * 32 * 3)};
+    for (size_t p = 0; p < image.pixels.size(); ++p)
+      image.pixels[p] =
+          static_cast<uint8_t>(std::clamp(v * 6 + (p / 3 % 32 < 16 ? w * 6 : 0) + random.uniform(0, 40), 0., 255.));
+    writer.add(image, static_cast<float>(v), static_cast<float>(w), i * .05);
+  }
+  writer.finish();
+}
+
+class Tuning : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = fs::path(testing::TempDir()) / ("tuning_" + std::to_string(getpid()));
+    write_recording(folder_ / "a", 120, 1);
+    write_recording(folder_ / "b", 40, 2);
+  }
+  static void TearDownTestSuite() { fs::remove_all(folder_); }
+
+  static Dataset dataset(const char* name) {
+    Dataset d{.recordings = {read_recording(folder_ / name)}, .columns = {{"v", 6.5f, 24}, {"w", -7.1f, 7.1f}}};
+    d.frames = all_frames(d.recordings);
+    return d;
+  }
+
+  /// Convolutions, gates of a ConvLSTM and dense layers, with the image's BatchNorm in front.
+  static Graph network() {
+    TestNetwork n({1, 10, 16, 3}, 7);
+    n.batch_norm("norm").conv("conv", 6, 3, {.stride_h = 2, .stride_w = 2, .activation = ActivationKind::relu});
+    n.node("steps", Reshape{{1, 1, 4, 7, 6}}).conv_lstm("lstm", 4, 3).flatten().dense("dense", 24);
+    Graph graph = simplify(n.activation("relu", ActivationKind::relu).dense("out", 2).finish());
+    graph.preprocessing = {.resize = true, .scale = {.01f, .01f, .01f}, .offset = {-1, -1, -1}};
+    graph.meaning = {{"v", "m/s", 6.5f, 24}, {"w", "rad/s", -7.1f, 7.1f}};
+    return graph;
+  }
+
+  /// The named technique of the network, calibrated on noise, with all its training.
+  static Graph make(const std::string& technique) {
+    const Graph graph = network();
+    const auto inputs = random_inputs(graph, 20, -1, 1.55, 9);
+    const auto tuner = make_fine_tuner(graph, {dataset("a"), dataset("b")}, {.batch = 16, .threads = 1}, {});
+    std::optional<Calibration> calibration;
+    const auto calibrate = [&](const Graph& g) -> const Calibration& { return calibration.emplace(calibrated(g, inputs)); };
+    return run_recipe(find_techniques(standard_techniques(), {technique})[0].steps, {calibrate, tuner.get(), &graph});
+  }
+
+  static Graph reloaded(const Graph& graph, const char* ending) {
+    const fs::path file = folder_ / ("model" + std::string(ending));
+    write_model(graph, file);
+    return read_model(file);
+  }
+
+  static inline fs::path folder_;
+};
+
+struct Promise {
+  const char* technique;
+  double sparsity;
+  int distinct;
+};
+
+class TuningKeeps : public Tuning, public testing::WithParamInterface<Promise> {};
+
+TEST_P(TuningKeeps, ZerosAndClustersInTheWrittenIntegers) {
+  const Graph graph = make(GetParam().technique);
+  for (const char* ending : {".tflite", ".slim"}) {
+    const Graph written = reloaded(graph, ending);
+    for (const ValueId id : weights_of(written)) {
+      const Value& weight = written.value(id);
+      SCOPED_TRACE(weight.name + ending);
+      EXPECT_EQ(weight.type, ElementType::s8);
+      EXPECT_LE(equal_groups(weight).most_distinct, GetParam().distinct);
+      EXPECT_GE(sparsity(weight), weight.shape[0] > 1 ? GetParam().sparsity : 0);
+    }
+  }
+}
+
+TEST_P(TuningKeeps, WhatTrainingComputedRuns) {
+  const Graph graph = make(GetParam().technique), written = reloaded(graph, ".slim");
+  const TorchGraph in_training(graph);
+  const Plan plan(reloaded(graph, ".tflite"));
+  const auto inputs = random_inputs(network(), 1000, -1.2, 1.7, 11);
+  const at::NoGradGuard no_gradients;
+  for (const auto& input : inputs) {
+    const at::Tensor image = at::from_blob(const_cast<float*>(input.data()), {1, 10, 16, 3}, at::kFloat);
+    const at::Tensor computed = in_training.forward(image).contiguous();
+    const auto ran = outputs_of(plan, input);
+    ASSERT_EQ(std::vector<float>(computed.data_ptr<float>(), computed.data_ptr<float>() + computed.numel()), ran);
+  }
+  EXPECT_EQ(written, graph);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TuningKeeps,
+                         testing::Values(Promise{"qat", 0, 255}, Promise{"cqat", 0, 8}, Promise{"pqat", .49, 255},
+                                         Promise{"pcqat", .49, 8}),
+                         [](const auto& promise) { return std::string(promise.param.technique); });
+
+/// The engine's integers are those of an exact product: a dense layer's sum in doubles, rescaled by hand.
+TEST_F(Tuning, IntegerSumsAreExact) {
+  const Graph graph = make("pcqat");
+  const Graph input_graph = network();
+  const auto dense = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& n) {
+    return n.name == "dense/relu" || n.name == "relu" || n.name == "dense";
+  });
+  ASSERT_NE(dense, graph.nodes.end());
+  const Value &weight = graph.value(dense->inputs[1]), &bias = graph.value(dense->inputs[2]),
+              &x = graph.value(dense->inputs[0]), &y = graph.value(dense->output);
+  const Plan plan(graph, {.keep_all_values = true});
+  Session session(plan);
+  const auto view = [&](const Value& value) {
+    return *std::find_if(plan.values().begin(), plan.values().end(), [&](const TensorView& v) { return v.name == value.name; });
+  };
+  for (const auto& input : random_inputs(input_graph, 20, -1, 1.5, 12)) {
+    session.write_input(input);
+    session.run();
+    std::vector<float> in, out;
+    session.read(view(x), in), session.read(view(y), out);
+    for (size_t o = 0; o < out.size(); ++o) {
+      double sum = bias.elements<int32_t>()[o];
+      for (size_t i = 0; i < in.size(); ++i)
+        sum += std::round(in[i] / x.quantization->scale[0]) * weight.elements<int8_t>()[o * in.size() + i];
+      const size_t channel = weight.quantization->axis < 0 ? 0 : o;
+      const double scale = static_cast<double>(x.quantization->scale[0]) * weight.quantization->scale[channel];
+      const double step = y.quantization->scale[0];
+      const double low = (-128 - y.quantization->zero_point[0]) * step, high = (127 - y.quantization->zero_point[0]) * step;
+      EXPECT_NEAR(out[o], std::clamp(sum * scale, std::max(low, 0.0), high), 0.5001 * step);
+    }
+  }
+}
+
+TEST_F(Tuning, NeverGetsWorseThanItsStart) {
+  const auto tuner = make_fine_tuner(network(), {dataset("a"), dataset("b")}, {.batch = 16, .threads = 1}, {});
+  const Graph start = make("int8_only"), good = tuner->tune(start, {.epochs = 12, .learning_rate = 3e-3});
+  EXPECT_NE(good, start);
+  EXPECT_EQ(tuner->tune(good, {.epochs = 1, .learning_rate = 0.5}), good);  // a rate that ruins everything
+}
+
+TEST_F(Tuning, LearnsFromATeacher) {
+  const Graph teacher = network(), student = prune_channels(teacher, .5);
+  const auto tuner = make_fine_tuner(teacher, {dataset("a"), dataset("b")}, {.batch = 16, .threads = 1}, {});
+  const Graph taught = tuner->tune(student, {.epochs = 8, .learning_rate = 3e-3, .teacher = &teacher});
+  const auto inputs = random_inputs(teacher, 20, -1, 1.5, 13);
+  EXPECT_GT(sqnr_of(teacher, taught, inputs), sqnr_of(teacher, student, inputs));
+}
+
+}  // namespace
+}  // namespace slimpilot
