@@ -13,11 +13,11 @@ namespace {
 
 Quantization single(float scale, int32_t zero_point) { return {{scale}, {zero_point}, -1}; }
 
-/// tanh and sigmoid results, and clips to 0…1, whose scale makes the type's own saturation the clip.
+/// Sigmoid results (in 16 bits those of tanh), and clips to 0…1, whose scale makes the type's own saturation the clip.
 std::optional<Quantization> fixed_scale(const Op& op, ElementType type) {
   const bool s8 = type == ElementType::s8;
   const auto for_kind = [&](ActivationKind kind) -> std::optional<Quantization> {
-    if (kind == ActivationKind::tanh) return s8 ? single(1.0f / 128, 0) : single(1.0f / 32768, 0);
+    if (kind == ActivationKind::tanh && !s8) return single(1.0f / 32768, 0);
     if (kind == ActivationKind::sigmoid || kind == ActivationKind::relu_0_to_1)
       return s8 ? single(1.0f / 256, -128) : single(1.0f / 32768, 0);
     return std::nullopt;

@@ -15,6 +15,9 @@ Graph fuse_activation(Graph graph);
 /// All of the above in order: what every technique starts from.
 Graph simplify(Graph graph);
 
+/// Makes the channels of ReLU layers alike in size, so that one integer scale serves them all; no result changes.
+Graph equalize_channels(Graph graph, const Calibration& calibration);
+
 // Passes that trade accuracy for size and speed.
 Graph quantize_dynamic_range(Graph graph, const Calibration& calibration);
 Graph quantize_float16(Graph graph, const Calibration& calibration);

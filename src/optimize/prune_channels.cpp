@@ -6,10 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <optional>
 
 #include "base/error.h"
-#include "graph/edit.h"
+#include "optimize/channel_readers.h"
 #include "optimize/passes.h"
 
 namespace slimpilot {
@@ -34,67 +33,25 @@ void keep_indices(Value& value, size_t axis, const Indices& kept) {
   value.shape[axis] = static_cast<int>(kept.size());
 }
 
-/// Narrows the readers of a value whose last dimension lost channels.
-class Narrowing {
- public:
-  explicit Narrowing(Graph& graph) : graph_(graph) {}
+/// `kept` of each run of `count` channels along the dimension.
+void keep_channels(Value& value, size_t axis, const Indices& kept, size_t count) {
+  Indices all;
+  for (size_t first = 0; first < static_cast<size_t>(value.shape[axis]); first += count)
+    for (const size_t k : kept) all.push_back(first + k);
+  keep_indices(value, axis, all);
+}
 
-  /// Whether all that reads `value` ends in weights; changes nothing.
-  bool is_possible(ValueId value) const {
-    if (is_output(graph_, value)) return false;
-    for (const int index : consumers_of(graph_, value)) {
-      const Node& node = graph_.nodes[static_cast<size_t>(index)];
-      if (node.inputs[0] != value) return false;
-      const bool possible =
-          std::visit(Overloaded{[](const Conv2D&) { return true; }, [](const Dense&) { return true; },
-                                [&](const DepthwiseConv2D&) { return is_possible(node.output); },
-                                [&](const Activation&) { return is_possible(node.output); },
-                                [&](const Pool2D&) { return is_possible(node.output); },
-                                [&](const Reshape&) { return keeps_or_flattens(node) && is_possible(node.output); },
-                                [](const auto&) { return false; }},
-                     node.op);
-      if (!possible) return false;
-    }
-    return true;
+void narrow(Graph& graph, const ChannelReaders& readers, const Indices& kept, size_t count) {
+  for (const auto& [weight, axis] : readers.weights) keep_channels(graph.value(weight), axis, kept, count);
+  for (const int index : readers.between) {
+    Node& node = graph.nodes[static_cast<size_t>(index)];
+    if (auto* reshape = std::get_if<Reshape>(&node.op))
+      reshape->shape.back() = reshape->shape.back() / static_cast<int>(count) * static_cast<int>(kept.size());
+    if (!std::holds_alternative<DepthwiseConv2D>(node.op)) continue;
+    keep_channels(graph.value(node.inputs[1]), 3, kept, count);
+    keep_channels(graph.value(node.inputs[2]), 0, kept, count);
   }
-
-  /// `kept` of the last dimension of `value`, which had `count`.
-  void narrow(ValueId value, const Indices& kept, size_t count) {
-    graph_.value(value).shape.back() = static_cast<int>(kept.size());
-    for (const int index : consumers_of(graph_, value)) narrow_reader(graph_.nodes[static_cast<size_t>(index)], kept, count);
-  }
-
- private:
-  /// The result's last dimension is the channels again, or all there is.
-  bool keeps_or_flattens(const Node& node) const {
-    const Shape &from = graph_.value(node.inputs[0]).shape, &to = graph_.value(node.output).shape;
-    return to.back() == from.back() || to.back() == element_count(from);
-  }
-
-  void narrow_reader(Node& node, const Indices& kept, size_t count) {
-    std::visit(Overloaded{[&](const Conv2D&) { keep_indices(graph_.value(node.inputs[1]), 3, kept); },
-                          [&](const Dense&) { keep_indices(graph_.value(node.inputs[1]), 1, kept); },
-                          [&](const DepthwiseConv2D&) {
-                            keep_indices(graph_.value(node.inputs[1]), 3, kept);
-                            keep_indices(graph_.value(node.inputs[2]), 0, kept);
-                            narrow(node.output, kept, count);
-                          },
-                          [&](Reshape& op) { narrow_reshape(node, op, kept, count); },
-                          [&](const auto&) { narrow(node.output, kept, count); }},
-               node.op);
-  }
-
-  void narrow_reshape(const Node& node, Reshape& op, const Indices& kept, size_t count) {
-    const auto width = static_cast<size_t>(graph_.value(node.output).shape.back());
-    Indices columns;  // of the result's last dimension, where channels repeat
-    for (size_t first = 0; first < width; first += count)
-      for (const size_t k : kept) columns.push_back(first + k);
-    op.shape.back() = static_cast<int>(columns.size());
-    narrow(node.output, columns, width);
-  }
-
-  Graph& graph_;
-};
+}
 
 /// The filters with the most weight per element, in order.
 Indices strongest(const Value& weight, size_t kept) {
@@ -115,18 +72,19 @@ Indices strongest(const Value& weight, size_t kept) {
 
 Graph prune_channels(Graph graph, double share) {
   if (!(share >= 0 && share < 1)) throw Error("prune_channels: a share of " + std::to_string(share) + " is not in 0 … 1");
-  Narrowing narrowing(graph);
   for (const Node& node : graph.nodes) {
     if (!std::holds_alternative<Conv2D>(node.op) && !std::holds_alternative<Dense>(node.op)) continue;
-    if (!narrowing.is_possible(node.output)) continue;
+    const auto readers = channel_readers(graph, node.output);
+    if (!readers) continue;
     Value& weight = graph.value(node.inputs[1]);
     const auto filters = static_cast<size_t>(weight.shape[0]);
     const auto kept = std::max<size_t>(1, filters - static_cast<size_t>(share * static_cast<double>(filters)));
     const Indices indices = strongest(weight, kept);
     keep_indices(weight, 0, indices);
     keep_indices(graph.value(node.inputs[2]), 0, indices);
-    narrowing.narrow(node.output, indices, filters);
+    narrow(graph, *readers, indices, filters);
   }
+  for (const Node& node : graph.nodes) graph.value(node.output).shape = infer_shape(graph, node);
   return graph;
 }
 

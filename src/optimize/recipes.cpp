@@ -75,6 +75,14 @@ constexpr Pass kPasses[] = {
      kCluster,
      [](Graph graph, const Settings& s, const PassContext&) { return cluster(std::move(graph), whole(s, "clusters")); }},
     {"tune", "trains, keeping zeros, clusters and integers", {.training = true}, kTune, run_tune},
+    {"equalize_channels",
+     "makes channels alike in size, so that integers serve them all",
+     {.calibration = true},
+     {},
+     [](Graph graph, const Settings&, const PassContext& context) {
+       const Calibration& calibration = context.calibrate(graph);
+       return equalize_channels(std::move(graph), calibration);
+     }},
     {"quantize_dynamic_range",
      "int8 weights; activations quantized on the fly",
      {.calibration = true},
@@ -114,7 +122,8 @@ std::vector<Technique> standard_techniques() {
       "prune sparsity=0.5 | tune | prune sparsity=0.68 | tune | prune sparsity=0.77 | tune | prune sparsity=0.8 | tune "
       "epochs=2";
   const std::string local = "prune_local | tune epochs=2", half = "prune sparsity=0.5 | tune epochs=3";
-  const std::string clustered = "cluster | tune epochs=3 rate=1e-05", aware = " | quantize_integer | tune";
+  const std::string equal = "equalize_channels | ", clustered = equal + "cluster | tune epochs=3 rate=1e-05";
+  const std::string aware = " | quantize_integer | tune", equal_aware = " | equalize_channels" + aware;
   const auto technique = [](const char* name, const char* summary, const std::string& recipe) {
     return Technique{name, summary, parse_recipe(recipe)};
   };
@@ -123,27 +132,24 @@ std::vector<Technique> standard_techniques() {
       technique("dynamic_range", "int8 weights; activations quantized on the fly", "quantize_dynamic_range"),
       technique("float16", "float16 weights, float32 arithmetic", "quantize_float16"),
       technique("int8_float_fallback", "int8 weights and activations, float inputs and outputs",
-                "quantize_integer integer_io=0"),
-      technique("int8_only", "int8 weights, activations, inputs and outputs", "quantize_integer"),
+                equal + "quantize_integer integer_io=0"),
+      technique("int8_only", "int8 weights, activations, inputs and outputs", equal + "quantize_integer"),
       technique("int16x8", "int16 activations, int8 weights", "quantize_integer bits=16 integer_io=0"),
-      technique("qat", "int8_only, trained with its own integers", "quantize_integer | tune epochs=2"),
+      technique("qat", "int8_only, trained with its own integers", equal + "quantize_integer | tune epochs=2"),
       technique("prune", "four fifths of the weights are zero", pruned),
       technique("prune_dynamic_range", "prune, then int8 weights", pruned + " | quantize_dynamic_range"),
       technique("prune_local", "30 % of convolutions' and half of dense layers' weights are zero", local),
       technique("prune_global", "30 % of all weights are zero, wherever they are", "prune_global | tune epochs=2"),
-      technique("prune_qat", "prune_local, then qat", local + aware + " epochs=2"),
+      technique("prune_qat", "prune_local, then qat", local + equal_aware + " epochs=2"),
       technique("cluster", "8 different weights per tensor", clustered),
       technique("cqat", "cluster, then qat that keeps the clusters", clustered + aware),
-      technique("pqat", "half of the weights are zero, then qat that keeps them", half + aware),
-      technique("pcqat", "half zero, then 8 clusters, then qat that keeps both",
-                half + " | cluster | tune epochs=3 rate=1e-05" + aware),
+      technique("pqat", "half of the weights are zero, then qat that keeps them", half + equal_aware),
+      technique("pcqat", "half zero, then 8 clusters, then qat that keeps both", half + " | " + clustered + aware),
       technique("prune_channels", "a quarter of the filters and units is gone", "prune_channels | tune epochs=4 rate=0.001"),
       technique("distill", "a student of half the width, taught by the network",
                 "prune_channels share=0.5 | tune epochs=6 rate=0.001 teacher=1"),
       technique("deep_compression", "nine tenths zero, 8 clusters, int8",
-                pruned +
-                    " | prune sparsity=0.86 | tune | prune sparsity=0.9 | tune epochs=3 | cluster | tune epochs=3 rate=1e-05" +
-                    aware),
+                pruned + " | prune sparsity=0.86 | tune | prune sparsity=0.9 | tune epochs=3 | " + clustered + aware),
   };
 }
 

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the channels of a layer's result go: what passes that drop or scale channels must change along with the layer.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace slimpilot {
+
+/// The weights that multiply a value's channels, and the ops on the way that leave channels alone.
+struct ChannelReaders {
+  struct Weight {
+    ValueId value;
+    size_t axis;  // of the channels; they repeat along it where an image was flattened
+  };
+  std::vector<Weight> weights;
+  std::vector<int> between;  // nodes: Activation, Pool2D, DepthwiseConv2D, Reshape
+};
+
+/// Nothing when some reader is anything else, or the value is an output of the graph.
+std::optional<ChannelReaders> channel_readers(const Graph& graph, ValueId value);
+
+}  // namespace slimpilot
