@@ -30,7 +30,7 @@ namespace {
 
 struct Options {
   std::string model, out = "slimpilot-out", calibration = "mse";
-  std::vector<std::string> techniques{"all"};
+  std::vector<std::string> techniques{std::string(kPostTraining)};
   int calibration_frames = 100;
   double percentile = 99.99;
   uint64_t seed = 1;
@@ -42,7 +42,7 @@ struct Options {
   void parse(int argc, char** argv) {
     Arguments arguments("optimize", "apply techniques to a model, measure each, write the models and a table");
     arguments.positional("MODEL", model, "a .h5, .pth, .tflite or .slim file, or random:NETWORK[:SEED]");
-    arguments.option_list("--techniques", techniques, "all, or names from `slimpilot techniques`");
+    arguments.option_list("--techniques", techniques, "names from `slimpilot techniques`, all, or post_training: those that do not train");
     arguments.option("--out", out, "folder for models and results.json");
     arguments.option("--calibration", calibration, "how integer ranges are found: minmax, percentile or mse");
     arguments.option("--calibration-frames", calibration_frames, "frames that calibrate; never those that are evaluated");

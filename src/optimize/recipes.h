@@ -38,7 +38,11 @@ std::span<const Pass> passes();
 /// All techniques in the order of the report.
 std::vector<Technique> standard_techniques();
 
-/// The named ones in the report's order, or all for "all". Throws Error with the known names for an unknown one.
+/// Means all techniques that do not train.
+inline constexpr std::string_view kPostTraining = "post_training";
+
+/// The named ones in the report's order, all for "all", or those of kPostTraining. Throws Error with the known names for an
+/// unknown one.
 std::vector<Technique> find_techniques(const std::vector<Technique>& techniques, const std::vector<std::string>& names);
 
 /// Keeps what training made of beginnings that recipes share.
