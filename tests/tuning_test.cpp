@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "data/formula1_writer.h"
 #include "formats/formats.h"
 #include "graph/networks.h"
 #include "graph/weights.h"
@@ -11,26 +10,12 @@
 #include "optimize/passes.h"
 #include "training/libtorch/torch_graph.h"
 #include "training/train.h"
+#include "training/training_test.h"
 
 namespace slimpilot {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Noise whose brightness is v and whose left half is brighter by w.
-void write_recording(const fs::path& folder, int count, uint64_t seed) {
-  Formula1Writer writer(folder);
-  Random random(seed);
-  for (int i = 0; i < count; ++i) {
-    const double v = random.uniform(7, 24), w = random.uniform(-7, 7);
-    Image image{20, 32, std::vector<uint8_t>(20 * 32 * 3)};
-    for (size_t p = 0; p < image.pixels.size(); ++p)
-      image.pixels[p] =
-          static_cast<uint8_t>(std::clamp(v * 6 + (p / 3 % 32 < 16 ? w * 6 : 0) + random.uniform(0, 40), 0., 255.));
-    writer.add(image, static_cast<float>(v), static_cast<float>(w), i * .05);
-  }
-  writer.finish();
-}
 
 class Tuning : public testing::Test {
  protected:
@@ -41,11 +26,7 @@ class Tuning : public testing::Test {
   }
   static void TearDownTestSuite() { fs::remove_all(folder_); }
 
-  static Dataset dataset(const char* name) {
-    Dataset d{.recordings = {read_recording(folder_ / name)}, .columns = {{"v", 6.5f, 24}, {"w", -7.1f, 7.1f}}};
-    d.frames = all_frames(d.recordings);
-    return d;
-  }
+  static Dataset dataset(const char* name) { return dataset_of(folder_ / name); }
 
   /// Convolutions, gates of a ConvLSTM and dense layers, with the image's BatchNorm in front.
   static Graph network() {

@@ -12,6 +12,7 @@
 #include "formats/formats.h"
 #include "graph/networks.h"
 #include "optimize/calibrate.h"
+#include "optimize/pass_test.h"
 #include "optimize/passes.h"
 #include "optimize/recipes.h"
 
@@ -28,11 +29,6 @@ void fill_picture(Random& random, const Preprocessing& p, std::span<float> targe
     target[i] = level * p.scale[i % 3] + p.offset[i % 3];
   }
 }
-
-/// Trains nothing.
-struct IdleTuner : FineTuner {
-  Graph tune(const Graph& graph, const TuneOptions&) override { return graph; }
-};
 
 /// A simplified network on which techniques can be tried.
 struct Network {

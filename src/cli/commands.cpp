@@ -18,6 +18,7 @@ constexpr Subcommand kCommands[] = {
     {"optimize", "apply techniques to a model, measure each, write the models and a table", run_optimize},
     {"evaluate", "MSE, MAE, size and latency of models as they are", run_evaluate},
     {"compare", "two models frame by frame and layer by layer", run_compare},
+    {"sensitivity", "which layer int8 hurts most", run_sensitivity},
     {"train", "train a network, or a model further, on recordings", run_train},
     {"predict", "what a model says of pictures, in the outputs' units", run_predict},
     {"bench", "latency of a model, step by step", run_bench},

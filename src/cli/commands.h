@@ -17,6 +17,7 @@ struct Subcommand {
 void run_optimize(int argc, char** argv);
 void run_evaluate(int argc, char** argv);
 void run_compare(int argc, char** argv);
+void run_sensitivity(int argc, char** argv);
 void run_train(int argc, char** argv);
 void run_predict(int argc, char** argv);
 void run_bench(int argc, char** argv);

@@ -7,8 +7,8 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "base/random.h"
 #include "base/stats.h"
+#include "cli/calibrating.h"
 #include "cli/commands.h"
 #include "cli/driving.h"
 #include "cli/evaluation.h"
@@ -17,8 +17,6 @@
 #include "cli/tuning.h"
 #include "formats/formats.h"
 #include "host/atomic_file.h"
-#include "optimize/calibrate.h"
-#include "optimize/calibration_frames.h"
 #include "optimize/passes.h"
 #include "optimize/recipes.h"
 #include "report/driving.h"
@@ -29,11 +27,9 @@ namespace slimpilot {
 namespace {
 
 struct Options {
-  std::string model, out = "slimpilot-out", calibration = "mse";
+  std::string model, out = "slimpilot-out";
   std::vector<std::string> techniques{std::string(kPostTraining)};
-  int calibration_frames = 100;
-  double percentile = 99.99;
-  uint64_t seed = 1;
+  CalibratingOptions calibrating;
   DrivingOptions driving{.starts = 2, .both_directions = true, .latency_ms = "measured"};
   ModelOptions model_options;
   TuningOptions tuning;
@@ -42,54 +38,22 @@ struct Options {
   void parse(int argc, char** argv) {
     Arguments arguments("optimize", "apply techniques to a model, measure each, write the models and a table");
     arguments.positional("MODEL", model, "a .h5, .pth, .tflite or .slim file, or random:NETWORK[:SEED]");
-    arguments.option_list("--techniques", techniques, "names from `slimpilot techniques`, all, or post_training: those that do not train");
+    arguments.option_list("--techniques", techniques,
+                          "names from `slimpilot techniques`, all, or post_training: those that do not train");
     arguments.option("--out", out, "folder for models and results.json");
-    arguments.option("--calibration", calibration, "how integer ranges are found: minmax, percentile or mse");
-    arguments.option("--calibration-frames", calibration_frames, "frames that calibrate; never those that are evaluated");
-    arguments.option("--percentile", percentile, "percent of numbers that --calibration percentile keeps");
-    arguments.option("--seed", seed, "chooses the calibration frames; the first seed of the drives");
+    calibrating.declare(arguments);
     arguments.option_list("--drive", driving.circuits, "circuits that every technique drives, names or FILE.csv; with:");
     driving.declare_details(arguments);
     tuning.declare(arguments);
     data.declare(arguments);
     model_options.declare(arguments);
     arguments.parse(argc, argv);
-    if (calibration_frames < 1) throw UsageError("--calibration-frames must be at least 1");
-    if (!(percentile > 50 && percentile <= 100)) throw UsageError("--percentile must be above 50 and at most 100");
+    calibrating.check_values();
     tuning.check_values();
-    driving.seed = seed;
+    driving.seed = calibrating.seed;
     if (!driving.circuits.empty()) driving.check_values();
   }
 };
-
-constexpr size_t kMostCandidates = 4000;  // frames among which those for calibration are chosen
-
-/// Splits the frames: calibration takes from those that --frames left out, or without --frames from all of them.
-void choose_frames(const Options& options, const Graph& graph, Dataset& calibration, Dataset& evaluated,
-                   const std::vector<FrameId>& selected) {
-  const bool all_selected = selected.size() == calibration.frames.size();
-  std::vector<FrameId> candidates;
-  for (const FrameId& id : calibration.frames)
-    if (all_selected || std::find(selected.begin(), selected.end(), id) == selected.end()) candidates.push_back(id);
-  if (all_selected && candidates.size() < 2)
-    throw Error("there is only one frame; calibration and evaluation need different ones");
-  if (candidates.size() > kMostCandidates) {
-    Random(options.seed).shuffle(std::span(candidates));
-    candidates.resize(kMostCandidates);
-  }
-  calibration.frames = candidates;
-  const Predictions predictions =
-      predict(Plan(graph), graph.preprocessing, calibration, "choosing calibration frames", progress_output());
-  const size_t most = all_selected ? candidates.size() / 2 : candidates.size();  // as many are left to evaluate
-  calibration.frames.clear();
-  for (const size_t i :
-       choose_calibration_frames(predictions, std::min(static_cast<size_t>(options.calibration_frames), most), options.seed))
-    calibration.frames.push_back(candidates[i]);
-  evaluated.frames.clear();
-  for (const FrameId& id : selected)
-    if (std::find(calibration.frames.begin(), calibration.frames.end(), id) == calibration.frames.end())
-      evaluated.frames.push_back(id);
-}
 
 void make_folder(const std::string& path) {
   std::error_code error;
@@ -98,36 +62,6 @@ void make_folder(const std::string& path) {
     throw Error(path + ": cannot make this folder (" + (error ? error.message() : "it is a file") +
                 "); name another one with --out");
 }
-
-Calibration calibrate(const Options& options, const Graph& graph, FrameReader& frames) {
-  const CalibrationOptions how{calibration_method(options.calibration), options.percentile};
-  return Calibration(graph, how, frames.size(), [&](size_t i, std::span<float> target) {
-    check_cancelled();
-    frames.read(i, std::as_writable_bytes(target));
-  });
-}
-
-/// What decides how integers are chosen.
-std::string calibration_text(const Options& options, const Dataset& frames) {
-  std::string text = fmt::format("calibration: {} {} of", options.calibration, options.percentile);
-  for (size_t i = 0; i < frames.size(); ++i) text += " " + frames.frame(i).image.filename().string();
-  return text + "\n";
-}
-
-/// Calibrates a graph anew only if it is another one than the last.
-class LastCalibration {
- public:
-  explicit LastCalibration(std::function<Calibration(const Graph&)> calibrate) : calibrate_(std::move(calibrate)) {}
-  const Calibration& operator()(const Graph& graph) {
-    if (!calibration_ || !(graph == graph_)) calibration_.emplace(calibrate_(graph)), graph_ = graph;
-    return *calibration_;
-  }
-
- private:
-  std::function<Calibration(const Graph&)> calibrate_;
-  Graph graph_;
-  std::optional<Calibration> calibration_;
-};
 
 /// The command that makes this row alone.
 std::string row_command(int argc, char** argv, std::string technique) {
@@ -215,30 +149,24 @@ void run_optimize(int argc, char** argv) {
   const auto techniques = find_techniques(options.tuning.techniques(), options.techniques);
   const bool trains = std::ranges::any_of(techniques, [](const Technique& t) { return t.needs().training; });
   if (trains) continue_as_training_program(argc, argv);
-  calibration_method(options.calibration);
   options.driving.circuits_to_drive();  // says early what is wrong
   Graph graph = load_model(options.model, options.model_options);
   make_folder(options.out);
   std::vector<FrameId> selected;
-  Dataset all = load_dataset(options.data, options.model_options, graph, selected), evaluated = all, calibration_frames = all;
+  Dataset all = load_dataset(options.data, options.model_options, graph, selected);
   graph = simplify(std::move(graph));
-  choose_frames(options, graph, calibration_frames, evaluated, selected);
-
-  fmt::print(stderr, "{}: {} frames evaluated, {} for calibration\n", options.model, evaluated.size(),
-             calibration_frames.size());
+  const auto [calibrating, evaluated] = split_frames(options.calibrating, graph, all, selected);
+  fmt::print(stderr, "{}: {} frames evaluated, {} for calibration\n", options.model, evaluated.size(), calibrating.size());
   RunResult run{.command = command_text(argc, argv),
                 .model = options.model,
                 .reference = "float32",
                 .frames = evaluated.size(),
-                .calibration_frames = calibration_frames.size()};
-  const Plan plan(graph);
-  FrameReader calibration_reader(calibration_frames, graph.preprocessing, plan.inputs()[0], plan.isa());
-  LastCalibration calibration([&](const Graph& g) { return calibrate(options, g, calibration_reader); });
+                .calibration_frames = calibrating.size()};
+  Calibrator calibrator(options.calibrating, graph, calibrating);
   Tuning tuning;
-  if (trains) tuning = make_tuning(options.tuning, graph, std::move(all), selected, options.seed);
-  StepFiles cache(std::filesystem::path(options.out) / "steps",
-                  tuning.settings + calibration_text(options, calibration_frames));
-  const PassContext context{std::ref(calibration), tuning.tuner.get(), &graph, options.tuning.most_epochs()};
+  if (trains) tuning = make_tuning(options.tuning, graph, std::move(all), selected, options.calibrating.seed);
+  StepFiles cache(std::filesystem::path(options.out) / "steps", tuning.settings + calibrator.settings());
+  const PassContext context{std::ref(calibrator), tuning.tuner.get(), &graph, options.tuning.most_epochs()};
   const Evaluator evaluator(graph, evaluated);
   run.sample_frames = save_sample_frames(evaluated, options);
   for (const Technique& technique : techniques) {

@@ -2,6 +2,9 @@
 // Every pass by name. The header comment of each one's .cpp shows what it does and where its formula comes from.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "optimize/pass.h"
 
 namespace slimpilot {
@@ -25,6 +28,7 @@ Graph quantize_float16(Graph graph, const Calibration& calibration);
 struct IntegerOptions {
   ElementType activations = ElementType::s8;  // or s16
   bool integer_io = false;                    // the network's own inputs and outputs are integers too
+  std::set<std::string> real_nodes = {};      // by name: these stay in real numbers
 };
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options);
 

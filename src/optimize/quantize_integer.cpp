@@ -77,13 +77,13 @@ bool differ_twofold(const std::vector<ValueRange>& ranges) {
 }
 
 /// Splits the last dense layer into one per output where their ranges ask for it.
-void split_outputs(Graph& graph, ObservedRanges& ranges) {
+void split_outputs(Graph& graph, ObservedRanges& ranges, const std::set<std::string>& real_nodes) {
   const std::vector<ValueRange>& output_ranges = ranges.outputs;
   if (graph.outputs.size() != 1 || output_ranges.size() < 2 || !differ_twofold(output_ranges)) return;
   const int producer = producer_of(graph, graph.outputs[0]);
   if (producer < 0 || !std::holds_alternative<Dense>(graph.nodes[static_cast<size_t>(producer)].op)) return;
   const Node dense = graph.nodes[static_cast<size_t>(producer)];
-  if (!consumers_of(graph, dense.output).empty()) return;
+  if (!consumers_of(graph, dense.output).empty() || real_nodes.contains(dense.name)) return;
   graph.nodes.erase(graph.nodes.begin() + producer);
   graph.outputs.clear();
   for (size_t i = 0; i < output_ranges.size(); ++i) {
@@ -130,7 +130,7 @@ class Rewriter {
         graph_.inputs.push_back(at(real_, id) = add_value(graph_, source_.value(id).name, source_.value(id).shape));
     }
     for (const Node& node : source_.nodes) {
-      if (has_integer_kernel(node.op, options_.activations))
+      if (has_integer_kernel(node.op, options_.activations) && !options_.real_nodes.contains(node.name))
         add_integer_node(node);
       else
         add_real_node(node);
@@ -258,7 +258,7 @@ class Rewriter {
 
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options) {
   ObservedRanges ranges = observed_ranges(graph, calibration, options.activations);
-  split_outputs(graph, ranges);
+  split_outputs(graph, ranges, options.real_nodes);
   Graph integer = Rewriter(graph, calibration, integer_scales(graph, ranges.values, options.activations), options).run();
   correct_result(integer, calibration.mean_error(integer));
   return integer;

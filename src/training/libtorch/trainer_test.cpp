@@ -4,35 +4,18 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "data/formula1_writer.h"
 #include "engine/frame_input.h"
 #include "graph/networks.h"
 #include "host/atomic_file.h"
 #include "optimize/pass_test.h"
 #include "training/frame_cache.h"
 #include "training/train.h"
+#include "training/training_test.h"
 
 namespace slimpilot {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Pictures of a bright column whose place says w and whose brightness says v.
-void write_recording(const fs::path& folder, int count, uint64_t seed) {
-  Formula1Writer writer(folder);
-  Random random(seed);
-  for (int i = 0; i < count; ++i) {
-    const double w = random.uniform(-7, 7), v = random.uniform(7, 24);
-    Image image{24, 40, std::vector<uint8_t>(24 * 40 * 3)};
-    for (size_t p = 0; p < image.pixels.size(); ++p) {
-      const double distance = static_cast<double>(p / 3 % 40) - (20 - w * 2.5);
-      image.pixels[p] =
-          static_cast<uint8_t>(v * 8 * std::exp(-distance * distance / 8) + static_cast<double>(random.below(20)));
-    }
-    writer.add(image, static_cast<float>(v), static_cast<float>(w), i * .05);
-  }
-  writer.finish();
-}
 
 class Training : public testing::Test {
  protected:
@@ -45,11 +28,7 @@ class Training : public testing::Test {
   void SetUp() override { fs::remove(checkpoint()); }
 
   static fs::path checkpoint() { return folder_ / "run.checkpoint"; }
-  static Dataset dataset(const char* name) {
-    Dataset d{.recordings = {read_recording(folder_ / name)}, .columns = {{"v", 6.5f, 24}, {"w", -7.1f, 7.1f}}};
-    d.frames = all_frames(d.recordings);
-    return d;
-  }
+  static Dataset dataset(const char* name) { return dataset_of(folder_ / name); }
   static Graph small_network() {
     TestNetwork n({1, 12, 20, 3});
     n.batch_norm("norm").conv("conv", 6, 3, {.stride_h = 2, .stride_w = 2, .activation = ActivationKind::relu});
