@@ -112,6 +112,7 @@ holds evaluated.json '"latency_ms_p50":'
 expect 0 "slim MB" evaluate out/int8_only.tflite out/int8_only.slim --data recording --frames 0::8
 grep -qE "^out/int8_only.slim .* inf " output && passed=$((passed + 1)) || fail "a .slim computes something else than its .tflite"
 expect 0 "worst layer" compare out/float32.tflite out/int8_only.tflite --data recording --frames 0::8
+expect 0 "hurts most" sensitivity out/float32.tflite --data recording --frames 0::16 --calibration-frames 8
 expect_error "selects no frame" evaluate out/float32.tflite --data recording --frames 5000:
 expect_error "there is no technique 'int7'" optimize random:pilotnet --data recording --techniques int7
 expect_error "calibration method" optimize random:pilotnet --data recording --calibration best --out out2
@@ -154,6 +155,20 @@ if [ -x "$(dirname "$program")/slimpilot_training" ]; then
   [ ! -e trained.tflite.checkpoint ] || fail "the checkpoint is left behind"
   expect 0 "v" evaluate trained.tflite --data recording
   expect 0 "again.tflite" train trained.tflite --data recording --epochs 1 --threads 1 --out again.tflite
+  # Techniques that train; what is trained already is not trained again.
+  echo '{"mine": "prune sparsity=0.6 | tune | quantize_float16"}' >mine.json
+  aware="optimize out/float32.tflite --data recording --frames 0::4 --effort quick --recipes mine.json --threads 1 --out aware"
+  expect 0 "pcqat" $aware --techniques float32,qat,pcqat,mine
+  holds aware/steps/recipes.txt "prune sparsity=0.6 | tune"
+  trained=$(ls -l --time-style=full-iso aware/steps)
+  for name in qat pcqat mine; do holds aware/results.json "\"technique\": \"$name\""; done
+  expect 0 "pcqat" $aware --techniques pcqat,mine
+  [ "$trained" = "$(ls -l --time-style=full-iso aware/steps)" ] || fail "steps that are trained are trained again"
+  expect 1 "frames to learn from" optimize out/float32.tflite --data recording --techniques qat --out aware2
+  echo '{"mine": "shrink"}' >bad.json
+  expect_error "there is no pass 'shrink'" optimize out/float32.tflite --data recording --recipes bad.json --out aware2
+  echo '{"mine": 3}' >bad.json
+  expect_error "must be a text of passes" optimize out/float32.tflite --data recording --recipes bad.json --out aware2
   expect_error "no checkpoint to resume from" $tiny --out new.tflite --resume
   expect 1 "missing/m.tflite" $tiny --out missing/m.tflite
 else

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/random.h"
+#include "eval/offline.h"
 #include "optimize/calibration_frames.h"
 
 namespace slimpilot {
