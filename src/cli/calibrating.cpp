@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "base/random.h"
 #include "eval/offline.h"
 #include "optimize/calibration_frames.h"
 
