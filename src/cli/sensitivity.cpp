@@ -38,13 +38,13 @@ void run_sensitivity(int argc, char** argv) {
   Graph graph = simplify(load_model(model, options));
   std::vector<FrameId> selected;
   const Dataset all = load_dataset(data, options, graph, selected);
-  const auto [calibration_frames, evaluated] = split_frames(calibrating, graph, all, selected);
-  Calibrator calibrator(calibrating, graph, calibration_frames);
+  const SplitFrames frames = split_frames(calibrating, graph, all, selected);
+  Calibrator calibrator(calibrating, graph, frames.calibration);
   graph = equalize_channels(graph, calibrator(graph));
-  const Predictions expected = predict(Plan(graph), graph.preprocessing, evaluated, "float32", progress_output());
+  const Predictions expected = predict(Plan(graph), graph.preprocessing, frames.evaluated, "float32", progress_output());
   const auto sqnr_db = [&](const std::set<std::string>& real, const std::string& title) {
     const Graph integer = quantize_integer(graph, calibrator(graph), {.real_nodes = real});
-    const Predictions actual = predict(Plan(integer), graph.preprocessing, evaluated, title, progress_output());
+    const Predictions actual = predict(Plan(integer), graph.preprocessing, frames.evaluated, title, progress_output());
     return compare_with_reference(actual, expected).overall.sqnr_db;
   };
   const double all_db = sqnr_db({}, "int8");
@@ -60,7 +60,7 @@ void run_sensitivity(int argc, char** argv) {
                     decibels(alone_db), decibels(without_db), decibels(without_db - all_db)});
     if (without_db - all_db > worst_db) worst = node.name, worst_db = without_db - all_db;
   }
-  fmt::print("{} frames, all layers in int8: {} dB\n{}\nhurts most: {} ({} dB better without it)\n", evaluated.size(),
+  fmt::print("{} frames, all layers in int8: {} dB\n{}\nhurts most: {} ({} dB better without it)\n", frames.evaluated.size(),
              decibels(all_db), aligned_table(rows), worst, decibels(worst_db));
 }
 

@@ -42,7 +42,9 @@ void read_recipes(std::vector<Technique>& techniques, const std::filesystem::pat
   }
   if (!json.is_object())
     throw Error(file.string() + R"(: must be an object like {"pqat": "prune sparsity=0.7 | tune epochs=3"})");
-  for (const auto& [name, recipe] : json.items()) {
+  for (const auto& item : json.items()) {
+    const std::string& name = item.key();
+    const auto& recipe = item.value();
     const auto fail = [&](const std::string& what) { throw Error(file.string() + ": " + name + ": " + what); };
     if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
       fail("a name has lower-case letters, digits and '_', as it names files too");
