@@ -164,6 +164,12 @@ if [ -x "$(dirname "$program")/slimpilot_training" ]; then
   for name in qat pcqat mine; do holds aware/results.json "\"technique\": \"$name\""; done
   expect 0 "pcqat" $aware --techniques pcqat,mine
   [ "$trained" = "$(ls -l --time-style=full-iso aware/steps)" ] || fail "steps that are trained are trained again"
+  # Neither a run that does not train nor one with other settings removes what it has not made.
+  expect 0 "float16" $aware --techniques float16
+  [ "$trained" = "$(ls -l --time-style=full-iso aware/steps)" ] || fail "trained steps are lost"
+  mkdir -p own/steps && echo mine >own/steps/notes.txt
+  expect 0 "qat" optimize out/float32.tflite --data recording --frames 0::4 --effort quick --threads 1 --techniques qat --out own
+  [ "$(cat own/steps/notes.txt)" = mine ] || fail "somebody's file is removed"
   expect 1 "frames to learn from" optimize out/float32.tflite --data recording --techniques qat --out aware2
   echo '{"mine": "shrink"}' >bad.json
   expect_error "there is no pass 'shrink'" optimize out/float32.tflite --data recording --recipes bad.json --out aware2

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "base/error.h"
 #include "base/stats.h"
@@ -77,13 +78,13 @@ std::string row_command(int argc, char** argv, std::string technique) {
   return command_text(static_cast<int>(words.size()), words.data());
 }
 
-ModelResult run_technique(const Technique& technique, const PassContext& context, StepCache& cache, const Evaluator& evaluator,
+ModelResult run_technique(const Technique& technique, const PassContext& context, StepCache* cache, const Evaluator& evaluator,
                           const Options& options) {
   const auto path = std::filesystem::path(options.out) / (technique.name + ".tflite");
   ModelResult result;
   result.technique = technique.name;
   try {
-    const Graph optimized = run_recipe(technique.steps, context, &cache);
+    const Graph optimized = run_recipe(technique.steps, context, cache);
     const size_t bytes = write_model(optimized, path);
     const size_t slim_bytes = write_model(optimized, std::filesystem::path(path).replace_extension(".slim"));
     const Graph written = read_model(path);  // what is measured is what the file holds
@@ -165,13 +166,14 @@ void run_optimize(int argc, char** argv) {
   Calibrator calibrator(options.calibrating, graph, calibrating);
   Tuning tuning;
   if (trains) tuning = make_tuning(options.tuning, graph, std::move(all), selected, options.calibrating.seed);
-  StepFiles cache(std::filesystem::path(options.out) / "steps", tuning.settings + calibrator.settings());
+  std::optional<StepFiles> cache;  // what does not train leaves trained steps of other runs alone
+  if (trains) cache.emplace(std::filesystem::path(options.out) / "steps", tuning.settings + calibrator.settings());
   const PassContext context{std::ref(calibrator), tuning.tuner.get(), &graph, options.tuning.most_epochs()};
   const Evaluator evaluator(graph, evaluated);
   run.sample_frames = save_sample_frames(evaluated, options);
   for (const Technique& technique : techniques) {
     check_cancelled();
-    run.models.push_back(run_technique(technique, context, cache, evaluator, options));
+    run.models.push_back(run_technique(technique, context, cache ? &*cache : nullptr, evaluator, options));
     if (!options.driving.circuits.empty() && !run.models.back().model_path.empty())
       run.models.back().driving = drive_technique(run.models.back(), options);
     run.models.back().command = row_command(argc, argv, technique.name);

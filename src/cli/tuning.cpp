@@ -110,15 +110,17 @@ Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all
 StepFiles::StepFiles(std::filesystem::path folder, const std::string& settings) : folder_(std::move(folder)) {
   const auto settings_file = folder_ / "settings.txt", index = folder_ / "recipes.txt";
   std::error_code failure;
-  if (!std::filesystem::exists(settings_file) || read_file(settings_file) != settings) {
-    std::filesystem::remove_all(folder_, failure);
-    std::filesystem::create_directories(folder_, failure);
-    if (failure) throw Error(folder_.string() + ": cannot be made: " + failure.message());
-    write_file_atomically(settings_file, settings);
+  std::filesystem::create_directories(folder_, failure);
+  if (failure) throw Error(folder_.string() + ": cannot be made: " + failure.message());
+  if (std::filesystem::exists(index)) {
+    std::istringstream lines(read_file(index));
+    for (std::string line; std::getline(lines, line);) known_.push_back(line);
   }
-  if (!std::filesystem::exists(index)) return;
-  std::istringstream lines(read_file(index));
-  for (std::string line; std::getline(lines, line);) known_.push_back(line);
+  if (std::filesystem::exists(settings_file) && read_file(settings_file) == settings) return;
+  for (size_t i = 0; i < known_.size(); ++i) std::filesystem::remove(file(i), failure);  // nothing but what is in the index
+  known_.clear();
+  std::filesystem::remove(index, failure);
+  write_file_atomically(settings_file, settings);
 }
 
 const Graph* StepFiles::find(const std::string& steps) {
