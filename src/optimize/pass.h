@@ -17,6 +17,7 @@ namespace slimpilot {
 /// What a pass must be given besides the graph.
 struct Needs {
   bool calibration = false, training = false;
+  bool real_weights = true;  // a graph that is quantized is refused
 };
 
 struct PassContext {

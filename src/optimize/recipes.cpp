@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "base/error.h"
 #include "optimize/passes.h"
@@ -12,7 +13,12 @@ namespace slimpilot {
 namespace {
 
 double number(const Settings& settings, std::string_view name) { return settings.find(name)->second; }
-int whole(const Settings& settings, std::string_view name) { return static_cast<int>(number(settings, name)); }
+int whole(const Settings& settings, std::string_view name) {
+  const double value = number(settings, name);
+  if (!(std::abs(value) < 1e9) || value != std::floor(value))
+    throw Error("recipe: " + std::string(name) + " must be a whole number, not " + std::to_string(value));
+  return static_cast<int>(value);
+}
 
 constexpr Parameter kPrune[] = {{"sparsity", 0.5, "share of zeros in every layer"}};
 constexpr Parameter kPruneLocal[] = {{"convolutions", 0.3, "share of zeros in convolutions"},
@@ -74,7 +80,7 @@ constexpr Pass kPasses[] = {
      {},
      kCluster,
      [](Graph graph, const Settings& s, const PassContext&) { return cluster(std::move(graph), whole(s, "clusters")); }},
-    {"tune", "trains, keeping zeros, clusters and integers", {.training = true}, kTune, run_tune},
+    {"tune", "trains, keeping zeros, clusters and integers", {.training = true, .real_weights = false}, kTune, run_tune},
     {"equalize_channels",
      "makes channels alike in size, so that integers serve them all",
      {.calibration = true},
@@ -241,6 +247,17 @@ std::vector<Technique> find_techniques(const std::vector<Technique>& techniques,
   return found;
 }
 
+namespace {
+
+void require_real_weights(const Graph& graph, const Pass& pass) {
+  for (const Value& value : graph.values)
+    if (value.is_constant() && value.type != ElementType::f32)
+      throw Error(std::string(pass.name) + " needs float32 weights, and '" + value.name + "' is " +
+                  std::string(type_name(value.type)) + "; begin with the float32 model, and quantize last");
+}
+
+}  // namespace
+
 Graph run_recipe(std::span<const RecipeStep> steps, const PassContext& context, StepCache* cache) {
   check(context.original != nullptr);
   Graph graph = *context.original;
@@ -251,6 +268,7 @@ Graph run_recipe(std::span<const RecipeStep> steps, const PassContext& context, 
     const RecipeStep& step = steps[done];
     check(!step.pass->needs.calibration || context.calibrate);
     check(!step.pass->needs.training || context.tuner != nullptr);
+    if (step.pass->needs.real_weights) require_real_weights(graph, *step.pass);
     graph = step.pass->run(std::move(graph), step.settings, context);
     verify(graph);
     if (cache != nullptr && step.pass->needs.training) cache->keep(to_text(steps.first(done + 1)), graph);

@@ -68,6 +68,28 @@ TEST(Recipes, AreFoundByName) {
   }
 }
 
+TEST(Recipes, RefuseWhatMakesNoSense) {
+  const Graph graph = small_pilot();
+  const auto inputs = random_inputs(graph, 10, 0, 1, 21);
+  const Graph integer = technique("int8_only", graph, inputs);
+  IdleTuner tuner;
+  const auto error_of_run = [&](const std::string& recipe, const Graph& original) -> std::string {
+    const Calibration calibration = calibrated(graph, inputs);
+    const PassContext context{[&](const Graph&) -> const Calibration& { return calibration; }, &tuner, &original};
+    try {
+      run_recipe(parse_recipe(recipe), context);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const char* recipe : {"prune", "cluster", "prune_channels", "equalize_channels", "quantize_float16", "quantize_integer"})
+    EXPECT_NE(error_of_run(recipe, integer).find("needs float32 weights"), std::string::npos) << recipe;
+  EXPECT_EQ(error_of_run("tune", integer), "");
+  EXPECT_NE(error_of_run("tune epochs=2.5", graph).find("must be a whole number"), std::string::npos);
+  EXPECT_NE(error_of_run("cluster clusters=nan", graph).find("must be a whole number"), std::string::npos);
+}
+
 struct Memory : StepCache {
   std::map<std::string, Graph> graphs;
   int found = 0;
