@@ -9,18 +9,12 @@
 #include "base/random.h"
 #include "eval/offline.h"
 #include "optimize/calibration_frames.h"
+#include "training/settings.h"
 
 namespace slimpilot {
 namespace {
 
 constexpr size_t kMostCandidates = 4000;  // frames among which those for calibration are chosen
-
-std::vector<FrameId> without(const std::vector<FrameId>& frames, const std::vector<FrameId>& removed) {
-  std::vector<FrameId> kept;
-  for (const FrameId& id : frames)
-    if (std::ranges::find(removed, id) == removed.end()) kept.push_back(id);
-  return kept;
-}
 
 }  // namespace
 
@@ -78,9 +72,7 @@ const Calibration& Calibrator::operator()(const Graph& graph) {
 }
 
 std::string Calibrator::settings() const {
-  std::string text = fmt::format("calibration: {} {} of", options_.method, options_.percentile);
-  for (size_t i = 0; i < frames_.size(); ++i) text += " " + frames_.frame(i).image.filename().string();
-  return text + "\n";
+  return fmt::format("calibration: {} {} of {}\n", options_.method, options_.percentile, dataset_text(frames_));
 }
 
 }  // namespace slimpilot

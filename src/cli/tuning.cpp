@@ -90,7 +90,7 @@ std::vector<Technique> TuningOptions::techniques() const {
 Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all, const std::vector<FrameId>& evaluated,
                    uint64_t seed) {
   if (options.recordings.empty()) {
-    std::erase_if(all.frames, [&](const FrameId& id) { return std::ranges::find(evaluated, id) != evaluated.end(); });
+    all.frames = without(all.frames, evaluated);
   } else {
     all.recordings = load_recordings(options.recordings, false);
     all.frames = all_frames(all.recordings);

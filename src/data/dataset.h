@@ -2,6 +2,7 @@
 // Labelled frames of several recordings, addressed by one index. Nothing is decoded here.
 #pragma once
 
+#include <compare>
 #include <vector>
 
 #include "data/labels.h"
@@ -12,7 +13,7 @@ namespace slimpilot {
 /// A frame of a dataset: which recording, which frame of it.
 struct FrameId {
   size_t recording, frame;
-  bool operator==(const FrameId&) const = default;
+  auto operator<=>(const FrameId&) const = default;
 };
 
 struct Dataset {
@@ -28,5 +29,8 @@ struct Dataset {
 
 /// Every frame of the recordings.
 std::vector<FrameId> all_frames(const std::vector<Recording>& recordings);
+
+/// `frames` less those in `removed`, in the same order.
+std::vector<FrameId> without(const std::vector<FrameId>& frames, std::vector<FrameId> removed);
 
 }  // namespace slimpilot

@@ -18,7 +18,6 @@ class FrameReader {
  public:
   FrameReader(const Dataset& dataset, const Preprocessing& preprocessing, const TensorView& input, Isa isa);
   void read(size_t i, std::span<std::byte> target);
-  size_t size() const { return dataset_->size(); }
 
  private:
   const Dataset* dataset_;

@@ -30,8 +30,9 @@ uint64_t hash_of(const Graph& graph) {
   return hash.value();
 }
 
-/// Frames by file name, so that a moved recording is the same one.
-std::string text_of(const Dataset& dataset) {
+}  // namespace
+
+std::string dataset_text(const Dataset& dataset) {
   Hash hash;
   for (size_t i = 0; i < dataset.size(); ++i) {
     hash.add(dataset.frame(i).image.filename().string());
@@ -40,8 +41,6 @@ std::string text_of(const Dataset& dataset) {
   }
   return std::to_string(dataset.size()) + " frames " + std::to_string(hash.value());
 }
-
-}  // namespace
 
 std::string settings_text(const Graph& graph, const TrainData& data, const TrainOptions& options, int threads) {
   std::ostringstream text;
@@ -53,7 +52,7 @@ std::string settings_text(const Graph& graph, const TrainData& data, const Train
   for (int c = 0; c < 3; ++c) text << ' ' << p.scale[c] << ',' << p.offset[c];
   text << "\noutputs:";
   for (const LabelColumn& c : data.training.columns) text << ' ' << c.name << ':' << c.min << ':' << c.max;
-  text << "\ntraining: " << text_of(data.training) << "\nvalidation: " << text_of(data.validation)
+  text << "\ntraining: " << dataset_text(data.training) << "\nvalidation: " << dataset_text(data.validation)
        << "\nbatch: " << options.batch << "\nlearning rate: " << options.learning_rate
        << "\nschedule: " << static_cast<int>(options.schedule);
   if (options.schedule == Schedule::cosine) text << " over " << options.epochs << " epochs";
