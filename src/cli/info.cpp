@@ -6,6 +6,7 @@
 #include "cli/model_options.h"
 #include "formats/formats.h"
 #include "graph/edit.h"
+#include "graph/weights.h"
 #include "report/table.h"
 
 namespace slimpilot {
@@ -34,9 +35,9 @@ std::string weights_table(const Graph& graph) {
     const WeightStatistics s = weight_statistics(value);
     const SlimStorage storage = slim_storage(value);
     rows.push_back({value.name, shape_text(value.shape), std::string(type_name(value.type)),
-                    fmt::format("{:.1f}", 100 * static_cast<double>(s.zeros) / static_cast<double>(s.elements)),
-                    std::to_string(s.distinct), fmt::format("{:.3f}", s.entropy_bits), std::to_string(value.data.size()),
-                    std::to_string(storage.bytes), storage.encoding});
+                    fmt::format("{:.1f}", 100 * s.sparsity()), std::to_string(s.distinct),
+                    fmt::format("{:.3f}", s.entropy_bits), std::to_string(value.data.size()), std::to_string(storage.bytes),
+                    storage.encoding});
   }
   return aligned_table(rows);
 }

@@ -2,7 +2,7 @@
 #include "graph/weights.h"
 
 #include <algorithm>
-#include <bit>
+#include <cmath>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -10,16 +10,28 @@
 namespace slimpilot {
 namespace {
 
+template <class T>
+std::vector<int64_t> elements_as_keys(const Value& value) {
+  const auto elements = value.elements<T>();
+  return {elements.begin(), elements.end()};
+}
+
 /// Equal numbers have equal keys; zero is 0.
-std::vector<int32_t> keys(const Value& weight) {
-  std::vector<int32_t> result;
-  if (weight.type == ElementType::s8) {
-    for (const int8_t x : weight.elements<int8_t>()) result.push_back(x);
-  } else {
-    check(weight.type == ElementType::f32);
-    for (const float x : weight.elements<float>()) result.push_back(x == 0 ? 0 : std::bit_cast<int32_t>(x));
+std::vector<int64_t> keys(const Value& value) {
+  switch (value.type) {
+    case ElementType::s8: return elements_as_keys<int8_t>(value);
+    case ElementType::u8: return elements_as_keys<uint8_t>(value);
+    case ElementType::s16: return elements_as_keys<int16_t>(value);
+    case ElementType::s32: return elements_as_keys<int32_t>(value);
+    case ElementType::s64: return elements_as_keys<int64_t>(value);
+    case ElementType::f16:
+    case ElementType::f32: break;
   }
-  return result;
+  const bool half = value.type == ElementType::f16;
+  std::vector<int64_t> bits = half ? elements_as_keys<uint16_t>(value) : elements_as_keys<uint32_t>(value);
+  const int64_t negative_zero = half ? int64_t{1} << 15 : int64_t{1} << 31;
+  std::ranges::replace(bits, negative_zero, 0);
+  return bits;
 }
 
 struct Channels {
@@ -50,9 +62,25 @@ std::vector<ValueId> weights_of(const Graph& graph) {
   return found;
 }
 
+WeightStatistics weight_statistics(const Value& constant) {
+  auto sorted = keys(constant);
+  std::ranges::sort(sorted);
+  WeightStatistics statistics{.elements = sorted.size()};
+  for (auto first = sorted.begin(); first != sorted.end();) {
+    const auto end = std::upper_bound(first, sorted.end(), *first);
+    const auto count = static_cast<size_t>(end - first);
+    const double share = static_cast<double>(count) / static_cast<double>(sorted.size());
+    statistics.entropy_bits -= share * std::log2(share);
+    ++statistics.distinct;
+    if (*first == 0) statistics.zeros = count;
+    first = end;
+  }
+  return statistics;
+}
+
 double sparsity(const Value& weight) {
   const auto all = keys(weight);
-  return static_cast<double>(std::count(all.begin(), all.end(), 0)) / static_cast<double>(all.size());
+  return static_cast<double>(std::ranges::count(all, 0)) / static_cast<double>(all.size());
 }
 
 EqualGroups equal_groups(const Value& weight) {
@@ -60,7 +88,7 @@ EqualGroups equal_groups(const Value& weight) {
   const Channels channels(weight);
   EqualGroups result;
   result.group.reserve(all.size());
-  std::vector<std::unordered_map<int32_t, int32_t>> known(channels.count);
+  std::vector<std::unordered_map<int64_t, int32_t>> known(channels.count);
   std::vector<bool> has_zero(channels.count);
   for (size_t i = 0; i < all.size(); ++i) {
     const size_t channel = channels.of(i);

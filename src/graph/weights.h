@@ -14,10 +14,20 @@ namespace slimpilot {
 /// In the order of the nodes, each once; biases and BatchNorm are none.
 std::vector<ValueId> weights_of(const Graph& graph);
 
-/// The share of zeros, 0…1. f32 or s8.
+/// What a constant's elements say: how many are zero (of real numbers also −0), how many distinct numbers there are, and their
+/// zeroth-order entropy, Σ −p·log2 p, in bits per element. Any type; a scale per channel does not count.
+struct WeightStatistics {
+  size_t elements = 0, zeros = 0, distinct = 0;
+  double entropy_bits = 0;
+  /// The share of zeros, 0…1.
+  double sparsity() const { return static_cast<double>(zeros) / static_cast<double>(elements); }
+};
+WeightStatistics weight_statistics(const Value& constant);
+
+/// The share of zeros, 0…1.
 double sparsity(const Value& weight);
 
-/// Elements that are equal have the same number, 0 ≤ number < count; zeros have −1.
+/// Of f32 or s8: elements that are equal have the same number, 0 ≤ number < count; zeros have −1.
 struct EqualGroups {
   std::vector<int32_t> group;
   int count = 0;

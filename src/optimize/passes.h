@@ -29,14 +29,16 @@ struct IntegerOptions {
   ElementType activations = ElementType::s8;  // or s16
   bool integer_io = false;                    // the network's own inputs and outputs are integers too
   std::set<std::string> real_nodes = {};      // by name: these stay in real numbers
+  bool adaptive_rounding = true;              // weights are rounded together, where the calibration knows how inputs vary
+  bool bias_correction = true;                // biases take back the mean error that rounding adds
 };
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options);
 
-struct PruneOptions {
-  double convolutions = 0.5, dense = 0.5;  // the share of zeros in each layer
-  bool global = false;                     // one threshold over all layers, so that `dense` of all weights are zero
-};
-Graph prune(Graph graph, const PruneOptions& options);
+/// Zeroes the smallest weights of each layer: the share `convolutions` (0 … 1) of one that is a convolution, `dense` of one
+/// that is dense.
+Graph prune(Graph graph, double convolutions, double dense);
+/// The same with one threshold over all layers, so that `share` of all weights are zero.
+Graph prune_global(Graph graph, double share);
 
 /// At most `clusters` (2 … 256) different numbers in each weight.
 Graph cluster(Graph graph, int clusters);

@@ -19,8 +19,15 @@ bool feeds_convolution(const Graph& graph, ValueId weight) {
   return false;
 }
 
-/// The magnitude up to which weights are zeroed so that `share` of them are zero, and how many that are exactly as large.
-void zero_smallest(std::vector<std::span<float>> parts, double share) {
+/// The elements of a weight that promises to keep its zeros from now on.
+std::span<float> prunable(Value& weight) {
+  check(weight.type == ElementType::f32);
+  weight.constraint.keep_zeros = true;
+  return weight.elements<float>();
+}
+
+/// Zeroes the smallest elements of all parts together, so that `share` of them are zero.
+void zero_smallest(const std::vector<std::span<float>>& parts, double share) {
   std::vector<float> magnitudes;
   for (const auto part : parts)
     for (const float w : part) magnitudes.push_back(std::abs(w));
@@ -42,17 +49,18 @@ void require_share(double share) {
 
 }  // namespace
 
-Graph prune(Graph graph, const PruneOptions& options) {
-  require_share(options.convolutions), require_share(options.dense);
+Graph prune(Graph graph, double convolutions, double dense) {
+  require_share(convolutions), require_share(dense);
+  for (const ValueId id : weights_of(graph))
+    zero_smallest({prunable(graph.value(id))}, feeds_convolution(graph, id) ? convolutions : dense);
+  return graph;
+}
+
+Graph prune_global(Graph graph, double share) {
+  require_share(share);
   std::vector<std::span<float>> all;
-  for (const ValueId id : weights_of(graph)) {
-    Value& weight = graph.value(id);
-    check(weight.type == ElementType::f32);
-    weight.constraint.keep_zeros = true;
-    all.push_back(weight.elements<float>());
-    if (!options.global) zero_smallest({all.back()}, feeds_convolution(graph, id) ? options.convolutions : options.dense);
-  }
-  if (options.global) zero_smallest(all, options.dense);
+  for (const ValueId id : weights_of(graph)) all.push_back(prunable(graph.value(id)));
+  zero_smallest(all, share);
   return graph;
 }
 

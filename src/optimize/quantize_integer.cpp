@@ -207,9 +207,11 @@ class Rewriter {
     const ChannelMoments& inputs = calibration_.channel_moments(source_.value(node.inputs[0]).name);
     Value weights = fitted_weights(source_.value(node.inputs[1]), axis, least_scale, inputs.variance);
     const PatchCovariance* covariance = axis == 0 ? calibration_.covariance(source_.value(node.output).name) : nullptr;
-    if (covariance != nullptr && weights.constraint == Constraint{})  // else equal weights must stay equal, zeros zero
+    if (options_.adaptive_rounding && covariance != nullptr &&
+        weights.constraint == Constraint{})  // else equal weights must stay equal, zeros zero
       round_with_feedback(weights, source_.value(node.inputs[1]), covariance->matrix());
-    reals = corrected_bias(std::move(reals), source_.value(node.inputs[1]), weights, axis, inputs.mean);
+    if (options_.bias_correction)
+      reals = corrected_bias(std::move(reals), source_.value(node.inputs[1]), weights, axis, inputs.mean);
     const bool wide = options_.activations == ElementType::s16;
     Value integers{.name = bias.name, .shape = bias.shape, .type = wide ? ElementType::s64 : ElementType::s32};
     integers.quantization = Quantization{{}, std::vector<int32_t>(reals.size()), reals.size() == 1 ? -1 : 0};
@@ -260,7 +262,7 @@ Graph quantize_integer(Graph graph, const Calibration& calibration, const Intege
   ObservedRanges ranges = observed_ranges(graph, calibration, options.activations);
   split_outputs(graph, ranges, options.real_nodes);
   Graph integer = Rewriter(graph, calibration, integer_scales(graph, ranges.values, options.activations), options).run();
-  correct_result(integer, calibration.mean_error(integer));
+  if (options.bias_correction) correct_result(integer, calibration.mean_error(integer));
   return integer;
 }
 

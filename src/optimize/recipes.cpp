@@ -27,7 +27,9 @@ constexpr Parameter kPruneGlobal[] = {{"sparsity", 0.3, "share of zeros in all l
 constexpr Parameter kPruneChannels[] = {{"share", 0.25, "of the filters and units of every layer"}};
 constexpr Parameter kCluster[] = {{"clusters", 8, "different numbers in every weight tensor"}};
 constexpr Parameter kQuantizeInteger[] = {{"bits", 8, "of activations, 8 or 16"},
-                                          {"integer_io", 1, "1: the network's inputs and outputs are integers too"}};
+                                          {"integer_io", 1, "1: the network's inputs and outputs are integers too"},
+                                          {"adaptive_rounding", 1, "1: weights are rounded together, not one by one"},
+                                          {"bias_correction", 1, "1: biases take back the mean error of the integers"}};
 constexpr Parameter kTune[] = {{"epochs", 1, "over the training frames"},
                                {"rate", 1e-4, "Adam's learning rate"},
                                {"teacher", 0, "1: the labels are what the original network says"}};
@@ -35,7 +37,10 @@ constexpr Parameter kTune[] = {{"epochs", 1, "over the training frames"},
 Graph run_quantize_integer(Graph graph, const Settings& s, const PassContext& context) {
   const int bits = whole(s, "bits");
   if (bits != 8 && bits != 16) throw Error("quantize_integer: bits must be 8 or 16, not " + std::to_string(bits));
-  const IntegerOptions options{bits == 16 ? ElementType::s16 : ElementType::s8, number(s, "integer_io") != 0};
+  const IntegerOptions options{.activations = bits == 16 ? ElementType::s16 : ElementType::s8,
+                               .integer_io = number(s, "integer_io") != 0,
+                               .adaptive_rounding = number(s, "adaptive_rounding") != 0,
+                               .bias_correction = number(s, "bias_correction") != 0};
   const Calibration& calibration = context.calibrate(graph);
   return quantize_integer(std::move(graph), calibration, options);
 }
@@ -48,28 +53,32 @@ Graph run_tune(Graph graph, const Settings& s, const PassContext& context) {
   return context.tuner->tune(graph, options);
 }
 
+template <Graph (*pass)(Graph, const Calibration&)>
+Graph with_calibration(Graph graph, const Settings&, const PassContext& context) {
+  const Calibration& calibration = context.calibrate(graph);
+  return pass(std::move(graph), calibration);
+}
+
 constexpr Pass kPasses[] = {
     {"prune",
      "zeros the smallest weights of every layer",
      {},
      kPrune,
      [](Graph graph, const Settings& s, const PassContext&) {
-       return prune(std::move(graph), {number(s, "sparsity"), number(s, "sparsity")});
+       return prune(std::move(graph), number(s, "sparsity"), number(s, "sparsity"));
      }},
     {"prune_local",
      "the same with different shares for convolutions and dense layers",
      {},
      kPruneLocal,
      [](Graph graph, const Settings& s, const PassContext&) {
-       return prune(std::move(graph), {number(s, "convolutions"), number(s, "dense")});
+       return prune(std::move(graph), number(s, "convolutions"), number(s, "dense"));
      }},
     {"prune_global",
      "zeros the smallest weights of the network",
      {},
      kPruneGlobal,
-     [](Graph graph, const Settings& s, const PassContext&) {
-       return prune(std::move(graph), {.dense = number(s, "sparsity"), .global = true});
-     }},
+     [](Graph graph, const Settings& s, const PassContext&) { return prune_global(std::move(graph), number(s, "sparsity")); }},
     {"prune_channels",
      "removes whole filters and units",
      {},
@@ -85,26 +94,13 @@ constexpr Pass kPasses[] = {
      "makes channels alike in size, so that integers serve them all",
      {.calibration = true},
      {},
-     [](Graph graph, const Settings&, const PassContext& context) {
-       const Calibration& calibration = context.calibrate(graph);
-       return equalize_channels(std::move(graph), calibration);
-     }},
+     with_calibration<equalize_channels>},
     {"quantize_dynamic_range",
      "int8 weights; activations quantized on the fly",
      {.calibration = true},
      {},
-     [](Graph graph, const Settings&, const PassContext& context) {
-       const Calibration& calibration = context.calibrate(graph);
-       return quantize_dynamic_range(std::move(graph), calibration);
-     }},
-    {"quantize_float16",
-     "float16 weights",
-     {.calibration = true},
-     {},
-     [](Graph graph, const Settings&, const PassContext& context) {
-       const Calibration& calibration = context.calibrate(graph);
-       return quantize_float16(std::move(graph), calibration);
-     }},
+     with_calibration<quantize_dynamic_range>},
+    {"quantize_float16", "float16 weights", {.calibration = true}, {}, with_calibration<quantize_float16>},
     {"quantize_integer", "int8 weights and integer activations", {.calibration = true}, kQuantizeInteger, run_quantize_integer},
 };
 

@@ -118,7 +118,7 @@ TEST(Recipes, ShareTheirBeginnings) {
 }
 
 TEST(Prune, ZeroesTheSmallestAndSaysSo) {
-  const Graph before = small_pilot(), after = prune(before, {.convolutions = 0.3, .dense = 0.6});
+  const Graph before = small_pilot(), after = prune(before, 0.3, 0.6);
   for (const ValueId id : weights_of(after)) {
     const Value &was = before.value(id), &is = after.value(id);
     EXPECT_NEAR(sparsity(is), is.shape.size() == 4 ? 0.3 : 0.6, 0.02) << is.name;
@@ -136,14 +136,14 @@ TEST(Prune, ZeroesTheSmallestAndSaysSo) {
 }
 
 TEST(Prune, GlobalThresholdCountsAllLayersTogether) {
-  const Graph graph = prune(small_pilot(), {.dense = 0.4, .global = true});
+  const Graph graph = prune_global(small_pilot(), 0.4);
   double zeros = 0, all = 0;
   for (const ValueId id : weights_of(graph)) {
     const auto count = static_cast<double>(element_count(graph.value(id).shape));
     zeros += sparsity(graph.value(id)) * count, all += count;
   }
   EXPECT_NEAR(zeros / all, 0.4, 1e-3);
-  EXPECT_THROW(prune(small_pilot(), {.convolutions = 1}), Error);
+  EXPECT_THROW(prune(small_pilot(), 1, 0.5), Error);
 }
 
 TEST(Prune, EqualWeightsAreZeroedInOrder) {
@@ -151,12 +151,12 @@ TEST(Prune, EqualWeightsAreZeroedInOrder) {
   network.node("dense", Dense{},
                {add_constant(network.graph(), "w", {1, 8}, std::vector<float>(8, .5f)),
                 add_constant(network.graph(), "b", {1}, std::vector<float>{0})});
-  const Graph graph = prune(network.finish(), {.dense = 0.5});
+  const Graph graph = prune(network.finish(), 0, 0.5);
   EXPECT_EQ(sparsity(graph.value(weights_of(graph)[0])), 0.5);
 }
 
 TEST(Cluster, LeavesFewNumbersAndKeepsZeros) {
-  const Graph graph = cluster(small_pilot(), 5), pruned = cluster(prune(small_pilot(), {}), 5);
+  const Graph graph = cluster(small_pilot(), 5), pruned = cluster(prune(small_pilot(), 0.5, 0.5), 5);
   for (const ValueId id : weights_of(graph)) {
     EXPECT_LE(equal_groups(graph.value(id)).most_distinct, 5);
     EXPECT_EQ(graph.value(id).constraint.max_distinct, 5);

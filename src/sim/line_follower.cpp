@@ -23,7 +23,8 @@ double LineFollower::speed(double arc_m) const {
   double sharpest = 0;  // 1/m
   for (double s = 0; s < kSeen_m; s += kSpacing_m) {
     const Point a = ahead(arc_m, s), b = ahead(arc_m, s + kSpacing_m), c = ahead(arc_m, s + 2 * kSpacing_m);
-    const double turn = std::remainder(std::atan2(c.y - b.y, c.x - b.x) - std::atan2(b.y - a.y, b.x - a.x), 2 * std::numbers::pi);
+    const double turn =
+        std::remainder(std::atan2(c.y - b.y, c.x - b.x) - std::atan2(b.y - a.y, b.x - a.x), 2 * std::numbers::pi);
     sharpest = std::max(sharpest, std::abs(turn) / kSpacing_m);
   }
   return std::clamp(std::sqrt(kSideways / std::max(sharpest, 1e-3)), kLeastSpeed, top_speed_);

@@ -32,12 +32,4 @@ struct SlimStorage {
 };
 SlimStorage slim_storage(const Value& constant, const SlimOptions& options = {});
 
-/// What a constant's elements say, as patterns of bits: how many are zero, how many distinct ones there are, and their
-/// zeroth-order entropy, Σ −p·log2 p, in bits per element.
-struct WeightStatistics {
-  size_t elements = 0, zeros = 0, distinct = 0;
-  double entropy_bits = 0;
-};
-WeightStatistics weight_statistics(const Value& constant);
-
 }  // namespace slimpilot

@@ -17,6 +17,7 @@
 #include "formats/slim/slim_layout.h"
 #include "graph/edit.h"
 #include "graph/networks.h"
+#include "graph/weights.h"
 
 namespace slimpilot {
 namespace {
@@ -192,17 +193,6 @@ Value pruned_and_clustered(Shape shape, ElementType type, double zeros, size_t d
 double entropy_bytes(const Value& value) {
   const WeightStatistics statistics = weight_statistics(value);
   return statistics.entropy_bits * static_cast<double>(statistics.elements) / 8;
-}
-
-TEST(Slim, CountsZerosAndEntropy) {
-  Value value = constant("w", {8}, ElementType::s16);
-  const int16_t numbers[] = {0, 3, 0, -3, 0, 300, 0, 3};
-  std::ranges::copy(numbers, value.elements<int16_t>().begin());
-  const WeightStatistics statistics = weight_statistics(value);
-  EXPECT_EQ(statistics.elements, 8u);
-  EXPECT_EQ(statistics.zeros, 4u);
-  EXPECT_EQ(statistics.distinct, 4u);
-  EXPECT_DOUBLE_EQ(statistics.entropy_bits, .5 * 1 + .25 * 2 + .125 * 3 + .125 * 3);
 }
 
 TEST(Slim, StoresWeightsInTheirEntropyPlusFivePercent) {
