@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "formats/formats.h"
 #include "graph/networks.h"
 #include "graph/weights.h"
@@ -99,6 +100,46 @@ INSTANTIATE_TEST_SUITE_P(All, TuningKeeps,
                          testing::Values(Promise{"qat", 0, 255}, Promise{"cqat", 0, 8}, Promise{"pqat", .49, 255},
                                          Promise{"pcqat", .49, 8}),
                          [](const auto& promise) { return std::string(promise.param.technique); });
+
+/// Learned scales move, each group together, biases follow, and the written file still computes what training computed.
+TEST_F(Tuning, LearnsRanges) {
+  const Graph start = make("int8_only");
+  const auto tuner = make_fine_tuner(network(), {dataset("a"), dataset("b")}, {.batch = 16, .threads = 1}, {});
+  const Graph fixed = tuner->tune(start, {.epochs = 2, .learning_rate = 1e-3});
+  const Graph learned = tuner->tune(start, {.epochs = 2, .learning_rate = 1e-3, .learn_ranges = true});
+  ASSERT_EQ(learned.values.size(), start.values.size());
+  int moved = 0;
+  for (size_t i = 0; i < start.values.size(); ++i) {
+    const Value &was = start.values[i], &is = learned.values[i];
+    ASSERT_EQ(was.quantization.has_value(), is.quantization.has_value());
+    if (!was.quantization) continue;
+    EXPECT_EQ(was.quantization, fixed.values[i].quantization) << was.name;
+    moved += was.quantization->scale != is.quantization->scale;
+    for (size_t c = 0; c < was.quantization->scale.size(); ++c)
+      EXPECT_NEAR(is.quantization->scale[c] / was.quantization->scale[c], 1, .2) << was.name;
+  }
+  EXPECT_GT(moved, 5);
+  for (const Node& node : learned.nodes) {
+    const auto scale = [&](ValueId id) { return learned.value(id).quantization->scale[0]; };
+    if (std::holds_alternative<Reshape>(node.op)) {
+      EXPECT_EQ(scale(node.inputs[0]), scale(node.output));
+    }
+    if (node.inputs.size() == 3) {
+      EXPECT_EQ(scale(node.inputs[2]), scale(node.inputs[0]) * scale(node.inputs[1]));
+    }
+  }
+  EXPECT_EQ(reloaded(learned, ".slim"), learned);
+  const Plan plan(reloaded(learned, ".tflite"));
+  const TorchGraph in_training(learned);
+  const at::NoGradGuard no_gradients;
+  for (const auto& input : random_inputs(network(), 50, -1.2, 1.7, 11)) {
+    const at::Tensor image = at::from_blob(const_cast<float*>(input.data()), {1, 10, 16, 3}, at::kFloat);
+    const at::Tensor computed = in_training.forward(image).contiguous();
+    ASSERT_EQ(std::vector<float>(computed.data_ptr<float>(), computed.data_ptr<float>() + computed.numel()),
+              outputs_of(plan, input));
+  }
+  EXPECT_THROW(tuner->tune(network(), {.learn_ranges = true}), Error);
+}
 
 /// The engine's integers are those of an exact product: a dense layer's sum in doubles, rescaled by hand.
 TEST_F(Tuning, IntegerSumsAreExact) {

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/layers.h"
 #include "cli/model_options.h"
 #include "formats/formats.h"
+#include "formats/slim/slim.h"
 #include "graph/edit.h"
-#include "graph/weights.h"
+#include "optimize/passes.h"
 #include "report/table.h"
 
 namespace slimpilot {
@@ -26,32 +28,19 @@ std::string quantization_text(const Value& value) {
   return fmt::format("scale {:.6g} zero {}", q.scale[0], q.zero_point[0]);
 }
 
-/// How each weight lies in files, and what its elements say.
-std::string weights_table(const Graph& graph) {
-  std::vector<std::vector<std::string>> rows{
-      {"weight", "shape", "type", "zeros %", "distinct", "entropy bits", "dense bytes", ".slim bytes", "in .slim as"}};
-  for (const Value& value : graph.values) {
-    if (!value.is_constant()) continue;
-    const WeightStatistics s = weight_statistics(value);
-    const SlimStorage storage = slim_storage(value);
-    rows.push_back({value.name, shape_text(value.shape), std::string(type_name(value.type)),
-                    fmt::format("{:.1f}", 100 * s.sparsity()), std::to_string(s.distinct),
-                    fmt::format("{:.3f}", s.entropy_bits), std::to_string(value.data.size()), std::to_string(storage.bytes),
-                    storage.encoding});
-  }
-  return aligned_table(rows);
-}
-
 }  // namespace
 
 void run_info(int argc, char** argv) {
-  std::string model;
+  std::string model, against;
   ModelOptions options;
+  DataOptions data;
   Arguments arguments("info", "what a model file holds: layers, shapes, types, weights, preprocessing, outputs");
   arguments.positional("MODEL", model, "a model file, or random:NETWORK[:SEED]");
+  arguments.option("--against", against, "the float32 model that it was made from: how far each layer is from it, on --data");
+  data.declare(arguments);
   options.declare(arguments);
   arguments.parse(argc, argv);
-  const Graph graph = load_model(model, options);
+  Graph graph = load_model(model, options);
 
   int64_t parameters = 0, macs = 0;
   size_t weight_bytes = 0;
@@ -80,7 +69,14 @@ void run_info(int argc, char** argv) {
   for (const OutputMeaning& m : graph.meaning) fmt::print("output: {} {} (0 is {}, 1 is {})\n", m.name, m.unit, m.min, m.max);
   fmt::print("{} parameters, {} MB of weights, {:.1f} MMAC\n\n{}", parameters, megabytes(weight_bytes),
              static_cast<double>(macs) / 1e6, aligned_table(rows));
-  fmt::print("\n{}as .slim: {} bytes\n", weights_table(graph), to_slim(graph).size());
+  std::vector<LayerResult> layers = layer_results(graph);
+  if (!against.empty()) {
+    std::vector<FrameId> selected;
+    Dataset frames = load_dataset(data, options, graph, selected);
+    frames.frames = selected;
+    add_deviations(layers, graph, simplify(load_model(against, options)), frames);
+  }
+  fmt::print("\n{}as .slim: {} bytes\n", layers_table(layers), to_slim(graph).size());
 }
 
 }  // namespace slimpilot

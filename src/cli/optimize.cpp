@@ -13,11 +13,13 @@
 #include "cli/commands.h"
 #include "cli/driving.h"
 #include "cli/evaluation.h"
+#include "cli/layers.h"
 #include "cli/model_options.h"
 #include "cli/training_program.h"
 #include "cli/tuning.h"
 #include "formats/formats.h"
 #include "host/atomic_file.h"
+#include "host/work_list.h"
 #include "optimize/passes.h"
 #include "optimize/recipes.h"
 #include "report/driving.h"
@@ -35,6 +37,7 @@ struct Options {
   ModelOptions model_options;
   TuningOptions tuning;
   DataOptions data;
+  bool sensitivity = false;
 
   void parse(int argc, char** argv) {
     Arguments arguments("optimize", "apply techniques to a model, measure each, write the models and a table");
@@ -43,6 +46,7 @@ struct Options {
                           "names from `slimpilot techniques`, all, or post_training: those that do not train");
     arguments.option("--out", out, "folder for models and results.json");
     calibrating.declare(arguments);
+    arguments.option("--sensitivity", sensitivity, "find out which layer int8 hurts most, for the report");
     arguments.option_list("--drive", driving.circuits, "circuits that every technique drives, names or FILE.csv; with:");
     driving.declare_details(arguments);
     tuning.declare(arguments);
@@ -92,6 +96,8 @@ ModelResult run_technique(const Technique& technique, const PassContext& context
     result.size_bytes = bytes;
     result.slim_bytes = slim_bytes;
     result.model_path = path.string();
+    result.layers = layer_results(written);
+    add_deviations(result.layers, written, *context.original, evaluator.dataset());
     const std::string note = float_ops_note(written);
     if (!note.empty()) result.status = "ok, " + note;
   } catch (const Error& e) {
@@ -171,8 +177,14 @@ void run_optimize(int argc, char** argv) {
   const PassContext context{std::ref(calibrator), tuning.tuner.get(), &graph, options.tuning.most_epochs()};
   const Evaluator evaluator(graph, evaluated);
   run.sample_frames = save_sample_frames(evaluated, options);
+  if (options.sensitivity) run.sensitivity = sensitivity_of(graph, calibrator, evaluated);
+  const std::vector<int> epochs = training_epochs(techniques, options.tuning.most_epochs(), cache ? &*cache : nullptr);
+  std::vector<WorkList::Piece> pieces;
+  for (size_t i = 0; i < techniques.size(); ++i) pieces.push_back({techniques[i].name, epochs[i]});
+  WorkList work(std::move(pieces), progress_output());
   for (const Technique& technique : techniques) {
     check_cancelled();
+    work.next();
     run.models.push_back(run_technique(technique, context, cache ? &*cache : nullptr, evaluator, options));
     if (!options.driving.circuits.empty() && !run.models.back().model_path.empty())
       run.models.back().driving = drive_technique(run.models.back(), options);
@@ -182,6 +194,7 @@ void run_optimize(int argc, char** argv) {
   fmt::print("{}", results_table(run));
   if (evaluated.columns.size() > 1) fmt::print("\n{}", outputs_table(run));
   if (!options.driving.circuits.empty()) fmt::print("\n{}", driving_results_table(run));
+  if (run.sensitivity) fmt::print("\n{}", sensitivity_table(*run.sensitivity));
   write_report(options.out);
   const bool any_failed =
       std::any_of(run.models.begin(), run.models.end(), [](const ModelResult& m) { return m.status.starts_with("failed"); });

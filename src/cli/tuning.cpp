@@ -101,7 +101,8 @@ Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all
                     "out of the evaluation with --frames, as in --frames 0::3",
                     all.size()));
   const bool quick = options.effort == "quick";
-  const TrainOptions train{.seed = seed, .epoch_frames = uint64_t{quick ? 2000u : 14000u}, .threads = options.threads};
+  const TrainOptions train{
+      .schedule = Schedule::cosine, .seed = seed, .epoch_frames = uint64_t{quick ? 2000u : 14000u}, .threads = options.threads};
   TrainData data = split(all);
   std::string settings = settings_text(graph, data, train, options.threads) + "effort: " + options.effort + "\n";
   return {make_fine_tuner(graph, std::move(data), train, {progress_output(), {}}), std::move(settings)};
@@ -122,6 +123,8 @@ StepFiles::StepFiles(std::filesystem::path folder, const std::string& settings) 
   std::filesystem::remove(index, failure);
   write_file_atomically(settings_file, settings);
 }
+
+bool StepFiles::has(const std::string& steps) const { return std::ranges::find(known_, steps) != known_.end(); }
 
 const Graph* StepFiles::find(const std::string& steps) {
   const auto known = std::ranges::find(known_, steps);

@@ -41,6 +41,7 @@ Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all
 class StepFiles : public StepCache {
  public:
   StepFiles(std::filesystem::path folder, const std::string& settings);
+  bool has(const std::string& steps) const override;
   const Graph* find(const std::string& steps) override;
   void keep(const std::string& steps, const Graph& graph) override;
 

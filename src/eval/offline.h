@@ -37,10 +37,13 @@ struct OutputDeviation {
 };
 OutputDeviation compare_with_reference(const Predictions& predictions, const Predictions& reference);
 
-/// Deviation of one layer's result over all frames.
+/// Deviation of one layer's result over all frames. `up_to_scale_db`: the SQNR that is left when each channel (index of the
+/// last dimension) is multiplied by what fits best, since channels that were equalized differ by such a factor and nothing is
+/// lost.
 struct LayerDeviation {
   std::string name;
   Deviation deviation;
+  double up_to_scale_db = 0;
 };
 
 /// Runs both networks on every frame and compares the results of all layers that have the same name and shape, in order.

@@ -74,6 +74,28 @@ Json to_json(const DrivingResult& d) {
   return json;
 }
 
+Json to_json(const LayerResult& l) {
+  return {{"layer", l.layer},
+          {"weight", l.weight},
+          {"shape", l.shape},
+          {"type", l.type},
+          {"elements", l.elements},
+          {"zeros", l.zeros},
+          {"distinct", l.distinct},
+          {"entropy_bits", l.entropy_bits},
+          {"bytes", l.bytes},
+          {"slim_bytes", l.slim_bytes},
+          {"slim_encoding", l.slim_encoding},
+          {"sqnr_db", l.sqnr_db ? number(*l.sqnr_db) : Json(nullptr)}};
+}
+
+Json to_json(const Sensitivity& s) {
+  Json json{{"all_db", number(s.all_db)}, {"worst", s.worst().layer}, {"layers", Json::array()}};
+  for (const LayerSensitivity& l : s.layers)
+    json["layers"].push_back({{"layer", l.layer}, {"alone_db", number(l.alone_db)}, {"without_db", number(l.without_db)}});
+  return json;
+}
+
 Json to_json(const ModelResult& m) {
   Json json{{"technique", m.technique},
             {"status", m.status},
@@ -97,6 +119,8 @@ Json to_json(const ModelResult& m) {
     put_deviation(output, o.deviation);
     json["outputs"].push_back(std::move(output));
   }
+  json["layers"] = Json::array();
+  for (const LayerResult& l : m.layers) json["layers"].push_back(to_json(l));
   if (!m.driving.empty()) json["driving"] = Json::array();
   for (const DrivingResult& d : m.driving) json["driving"].push_back(to_json(d));
   json["command"] = m.command;
@@ -105,6 +129,10 @@ Json to_json(const ModelResult& m) {
 
 }  // namespace
 
+const LayerSensitivity& Sensitivity::worst() const {
+  return *std::ranges::max_element(layers, {}, &LayerSensitivity::without_db);
+}
+
 void write_results(const RunResult& run, const std::filesystem::path& path) {
   Json json{{"command", run.command},
             {"model", run.model},
@@ -112,6 +140,7 @@ void write_results(const RunResult& run, const std::filesystem::path& path) {
             {"frames", run.frames},
             {"calibration_frames", run.calibration_frames}};
   for (const SampleFrame& f : run.sample_frames) json["sample_frames"].push_back({{"file", f.file}, {"label", f.label}});
+  if (run.sensitivity) json["sensitivity"] = to_json(*run.sensitivity);
   json["techniques"] = Json::array();
   for (const ModelResult& m : run.models) json["techniques"].push_back(to_json(m));
   write_file_atomically(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");

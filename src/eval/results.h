@@ -31,6 +31,28 @@ struct SampleFrame {
   std::string file, label;
 };
 
+/// A constant of a model, and how far the result of the layer that reads it is from the reference's.
+struct LayerResult {
+  std::string layer, weight, shape, type;
+  size_t elements = 0, zeros = 0, distinct = 0;
+  double entropy_bits = 0;  // per element
+  size_t bytes = 0, slim_bytes = 0;
+  std::string slim_encoding;
+  std::optional<double> sqnr_db;  // up to a factor per channel; missing where the reference has no such layer
+};
+
+/// What every layer costs in int8: SQNR of the network's results when it alone is quantized, and when everything but it is.
+struct LayerSensitivity {
+  std::string layer;
+  double alone_db = 0, without_db = 0;
+};
+struct Sensitivity {
+  double all_db = 0;  // everything is quantized
+  std::vector<LayerSensitivity> layers;
+  /// The layer without which int8 is closest to float32.
+  const LayerSensitivity& worst() const;
+};
+
 /// `status`: "ok", "ok, …" with a remark, or "failed: …"; then the numbers are missing.
 struct ModelResult {
   std::string technique, status, model_path, command;
@@ -41,6 +63,7 @@ struct ModelResult {
   std::optional<Latency> latency;
   std::string isa;
   int threads = 1;
+  std::vector<LayerResult> layers;
   std::vector<DrivingResult> driving;
 };
 
@@ -50,6 +73,7 @@ struct RunResult {
   size_t frames = 0, calibration_frames = 0;
   std::vector<ModelResult> models;
   std::vector<SampleFrame> sample_frames;
+  std::optional<Sensitivity> sensitivity;
 };
 
 /// results.json: {"command", "model", "frames", …, "techniques": [one object per model]}; numbers that are missing or not

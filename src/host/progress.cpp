@@ -15,15 +15,6 @@ namespace {
 
 constexpr double kQuiet_s = 1, kRedraw_s = .1, kLineAtMost_s = 2, kLineAtLeast_s = 30;
 
-double steady_now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-/// "1:05", "2:00:09"
-std::string duration_text(double seconds) {
-  const auto whole = static_cast<int64_t>(std::clamp(seconds, 0.0, 3.6e8));
-  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
-}
-
 std::string bar_text(uint64_t percent) {
   constexpr uint64_t kCells = 25;
   const uint64_t filled = percent * kCells / 100;
@@ -36,6 +27,14 @@ static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only
 extern "C" void note_interrupt(int) { interrupted.store(true, std::memory_order_relaxed); }
 
 }  // namespace
+
+double steady_now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::string duration_text(double seconds) {
+  const auto whole = static_cast<int64_t>(std::clamp(seconds, 0.0, 3.6e8));
+  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
 
 Progress::Progress(std::string title, uint64_t total, ProgressOutput output)
     : title_(std::move(title)), total_(std::max<uint64_t>(total, 1)), output_(std::move(output)) {

@@ -19,6 +19,12 @@ struct ProgressOutput {
   std::function<double()> now_s;
 };
 
+/// The steady clock.
+double steady_now_s();
+
+/// "1:05", "2:00:09"
+std::string duration_text(double seconds);
+
 /// One piece of long work of `total` steps. On a terminal a bar with percentage, elapsed and remaining time that
 /// redraws itself; elsewhere a line about every 10 % and at least every 30 s. Work of less than a second shows nothing.
 /// Threads may advance it together.

@@ -10,6 +10,7 @@ struct TuneOptions {
   int epochs = 1;
   double learning_rate = 1e-4;
   const Graph* teacher = nullptr;  // its outputs are the labels, instead of the recordings'
+  bool learn_ranges = false;       // the scales of an integer graph are trained too
 };
 
 class FineTuner {

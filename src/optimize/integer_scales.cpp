@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "graph/edit.h"
 
@@ -12,30 +11,6 @@ namespace slimpilot {
 namespace {
 
 Quantization single(float scale, int32_t zero_point) { return {{scale}, {zero_point}, -1}; }
-
-/// Sigmoid results (in 16 bits those of tanh), and clips to 0…1, whose scale makes the type's own saturation the clip.
-std::optional<Quantization> fixed_scale(const Op& op, ElementType type) {
-  const bool s8 = type == ElementType::s8;
-  const auto for_kind = [&](ActivationKind kind) -> std::optional<Quantization> {
-    if (kind == ActivationKind::tanh && !s8) return single(1.0f / 32768, 0);
-    if (kind == ActivationKind::sigmoid || kind == ActivationKind::relu_0_to_1)
-      return s8 ? single(1.0f / 256, -128) : single(1.0f / 32768, 0);
-    return std::nullopt;
-  };
-  return std::visit(Overloaded{
-                        [&](const Activation& o) { return for_kind(o.kind); },
-                        [&](const Conv2D& o) { return for_kind(o.activation); },
-                        [&](const DepthwiseConv2D& o) { return for_kind(o.activation); },
-                        [&](const Dense& o) { return for_kind(o.activation); },
-                        [](const auto&) -> std::optional<Quantization> { return std::nullopt; },
-                    },
-                    op);
-}
-
-bool keeps_scale(const Op& op) {
-  return std::holds_alternative<Pool2D>(op) || std::holds_alternative<Reshape>(op) || std::holds_alternative<Crop2D>(op) ||
-         std::holds_alternative<Pad2D>(op);
-}
 
 /// Where a function no longer distinguishes inputs at this precision. tanh(±4) and sigmoid(±8) are within half a step of their
 /// limits in 8 bits; ELU's lower bound −1 is reached within half a step of its output at ln(step/2).
@@ -71,6 +46,30 @@ ValueRange cut_for_readers(const Graph& graph, ValueId id, ValueRange range, Ele
 }
 
 }  // namespace
+
+/// A clip's scale makes the type's own saturation the clip.
+std::optional<Quantization> fixed_scale(const Op& op, ElementType type) {
+  const bool s8 = type == ElementType::s8;
+  const auto for_kind = [&](ActivationKind kind) -> std::optional<Quantization> {
+    if (kind == ActivationKind::tanh && !s8) return single(1.0f / 32768, 0);
+    if (kind == ActivationKind::sigmoid || kind == ActivationKind::relu_0_to_1)
+      return s8 ? single(1.0f / 256, -128) : single(1.0f / 32768, 0);
+    return std::nullopt;
+  };
+  return std::visit(Overloaded{
+                        [&](const Activation& o) { return for_kind(o.kind); },
+                        [&](const Conv2D& o) { return for_kind(o.activation); },
+                        [&](const DepthwiseConv2D& o) { return for_kind(o.activation); },
+                        [&](const Dense& o) { return for_kind(o.activation); },
+                        [](const auto&) -> std::optional<Quantization> { return std::nullopt; },
+                    },
+                    op);
+}
+
+bool keeps_scale(const Op& op) {
+  return std::holds_alternative<Pool2D>(op) || std::holds_alternative<Reshape>(op) || std::holds_alternative<Crop2D>(op) ||
+         std::holds_alternative<Pad2D>(op);
+}
 
 Quantization quantization_of_range(ValueRange range, ElementType type) {
   const double low = std::min(0.0f, range.low), high = std::max(0.0f, range.high);

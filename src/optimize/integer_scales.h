@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,11 @@ Quantization quantization_of_range(ValueRange range, ElementType type);
 /// One quantization per value id (constants: empty). Ops that only move or choose numbers keep their input's; sigmoid, tanh and
 /// clips to 0…1 have fixed ones; a range in front of a function is cut where the function saturates.
 std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std::string, ValueRange>& ranges, ElementType type);
+
+/// The scale that an op's result always has: sigmoid, clips to 0…1, in 16 bits also tanh.
+std::optional<Quantization> fixed_scale(const Op& op, ElementType type);
+
+/// Whether an op's result has the scale of its input, as it only moves or chooses numbers.
+bool keeps_scale(const Op& op);
 
 }  // namespace slimpilot

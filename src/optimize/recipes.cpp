@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "optimize/passes.h"
@@ -32,7 +33,8 @@ constexpr Parameter kQuantizeInteger[] = {{"bits", 8, "of activations, 8 or 16"}
                                           {"bias_correction", 1, "1: biases take back the mean error of the integers"}};
 constexpr Parameter kTune[] = {{"epochs", 1, "over the training frames"},
                                {"rate", 1e-4, "Adam's learning rate"},
-                               {"teacher", 0, "1: the labels are what the original network says"}};
+                               {"teacher", 0, "1: the labels are what the original network says"},
+                               {"ranges", 0, "1: the scales of an integer network are learned too"}};
 
 Graph run_quantize_integer(Graph graph, const Settings& s, const PassContext& context) {
   const int bits = whole(s, "bits");
@@ -48,7 +50,8 @@ Graph run_quantize_integer(Graph graph, const Settings& s, const PassContext& co
 Graph run_tune(Graph graph, const Settings& s, const PassContext& context) {
   const TuneOptions options{.epochs = std::min(whole(s, "epochs"), context.most_epochs),
                             .learning_rate = number(s, "rate"),
-                            .teacher = number(s, "teacher") != 0 ? context.original : nullptr};
+                            .teacher = number(s, "teacher") != 0 ? context.original : nullptr,
+                            .learn_ranges = number(s, "ranges") != 0};
   if (options.epochs < 1 || !(options.learning_rate > 0)) throw Error("tune: epochs and rate must be positive");
   return context.tuner->tune(graph, options);
 }
@@ -253,6 +256,23 @@ void require_real_weights(const Graph& graph, const Pass& pass) {
 }
 
 }  // namespace
+
+std::vector<int> training_epochs(const std::vector<Technique>& techniques, int most_epochs, StepCache* cached) {
+  std::set<std::string> known;
+  std::vector<int> epochs;
+  for (const Technique& technique : techniques) {
+    epochs.push_back(0);
+    const std::span<const RecipeStep> steps = technique.steps;
+    for (size_t count = steps.size(); count > 0; --count) {
+      const std::string text = to_text(steps.first(count));
+      if (known.contains(text) || (cached != nullptr && cached->has(text))) break;
+      if (!steps[count - 1].pass->needs.training) continue;
+      known.insert(text);
+      epochs.back() += std::min(whole(steps[count - 1].settings, "epochs"), most_epochs);
+    }
+  }
+  return epochs;
+}
 
 Graph run_recipe(std::span<const RecipeStep> steps, const PassContext& context, StepCache* cache) {
   check(context.original != nullptr);

@@ -49,9 +49,14 @@ std::vector<Technique> find_techniques(const std::vector<Technique>& techniques,
 class StepCache {
  public:
   virtual ~StepCache() = default;
+  virtual bool has(const std::string& steps) const = 0;
   virtual const Graph* find(const std::string& steps) = 0;
   virtual void keep(const std::string& steps, const Graph& graph) = 0;
 };
+
+/// Epochs that each of the techniques trains, run one after the other with a cache that holds `cached` already: what another
+/// one has trained before counts for nothing. `most_epochs`: of each step.
+std::vector<int> training_epochs(const std::vector<Technique>& techniques, int most_epochs, StepCache* cached);
 
 /// Runs the steps one after the other from context.original, from the longest beginning that `cache` (null: none) has; verifies
 /// each result.

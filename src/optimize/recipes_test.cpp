@@ -91,6 +91,7 @@ TEST(Recipes, RefuseWhatMakesNoSense) {
 }
 
 struct Memory : StepCache {
+  bool has(const std::string& steps) const override { return graphs.contains(steps); }
   std::map<std::string, Graph> graphs;
   int found = 0;
   const Graph* find(const std::string& steps) override {
@@ -115,6 +116,17 @@ TEST(Recipes, ShareTheirBeginnings) {
   EXPECT_EQ(memory.found, 1);
   EXPECT_EQ(b, run_recipe(parse_recipe("prune | tune epochs=3 | cluster clusters=4"), context));
   EXPECT_NE(a, b);
+}
+
+TEST(Recipes, CountWhatIsYetToBeTrained) {
+  const auto recipe = [](const char* text) { return Technique{text, "", parse_recipe(text)}; };
+  const std::vector<Technique> techniques{recipe("prune"), recipe("prune | tune epochs=3 | cluster | tune"),
+                                          recipe("prune | tune epochs=3 | quantize_integer"), recipe("tune epochs=9")};
+  EXPECT_EQ(training_epochs(techniques, 1000, nullptr), (std::vector<int>{0, 4, 0, 9}));
+  EXPECT_EQ(training_epochs(techniques, 1, nullptr), (std::vector<int>{0, 2, 0, 1}));
+  Memory memory;
+  memory.keep(to_text(parse_recipe("prune | tune epochs=3")), small_pilot());
+  EXPECT_EQ(training_epochs(techniques, 1000, &memory), (std::vector<int>{0, 1, 0, 9}));
 }
 
 TEST(Prune, ZeroesTheSmallestAndSaysSo) {

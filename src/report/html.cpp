@@ -201,6 +201,47 @@ std::string output_table(const Techniques& techniques) {
                     rows);
 }
 
+std::string layer_tables(const Techniques& techniques) {
+  std::string html;
+  for (const ReportTechnique& t : techniques) {
+    Rows rows;
+    for (const ReportLayer& l : t.layers) {
+      const MaybeNumber zeros =
+          l.zeros && l.elements && *l.elements > 0 ? MaybeNumber(100 * *l.zeros / *l.elements) : std::nullopt;
+      rows.push_back({l.layer, l.weight, l.shape, l.type, number_text(zeros, "{:.1f}"), number_text(l.distinct, "{:.0f}"),
+                      number_text(l.entropy_bits, "{:.2f}"), number_text(l.bytes, "{:.0f}"),
+                      number_text(l.slim_bytes, "{:.0f}"), l.slim_encoding, number_text(l.sqnr_db, "{:.1f}")});
+    }
+    if (rows.empty()) continue;
+    html += html_details(t.name, html_table({{"layer", Align::text},
+                                             {"weight", Align::text},
+                                             {"shape", Align::text},
+                                             {"type", Align::text},
+                                             {"zeros %"},
+                                             {"distinct"},
+                                             {"bits"},
+                                             {".tflite bytes"},
+                                             {".slim bytes"},
+                                             {"in .slim as", Align::text},
+                                             {"SQNR dB"}},
+                                            rows));
+  }
+  return html;
+}
+
+std::string sensitivity_part(const ReportData& data) {
+  if (data.sensitivity.empty()) return "";
+  Rows rows;
+  for (const ReportSensitivity& s : data.sensitivity) {
+    const MaybeNumber costs = s.without_db && data.all_int8_db ? MaybeNumber(*s.without_db - *data.all_int8_db) : std::nullopt;
+    rows.push_back(
+        {s.layer, number_text(s.alone_db, "{:.1f}"), number_text(s.without_db, "{:.1f}"), number_text(costs, "{:.1f}")});
+  }
+  return fmt::format("<p>All layers in int8: {} dB. Hurts most: {}.</p>\n", number_text(data.all_int8_db, "{:.1f}"),
+                     html_escape(data.most_sensitive)) +
+         html_table({{"layer", Align::text}, {"alone dB"}, {"all but it dB"}, {"it costs dB"}}, rows);
+}
+
 std::string command_list(const Techniques& techniques) {
   std::string html;
   for (const ReportTechnique& t : techniques)
@@ -244,6 +285,14 @@ std::string html_report(const ReportData& data, const std::filesystem::path& fol
       html_section("Sample frames", "What the network sees, with the label it should answer.", frame_pictures(data, folder));
   html += html_section("Each output", "The same errors for each output alone: one may suffer while the mean looks well.",
                        output_table(all));
+  html += html_section(
+      "Each layer",
+      "How many elements are zero, how many different ones there are, their entropy in bits per element, and the bytes that "
+      "they take; SQNR is that of the layer's result against float32, up to a factor per channel.",
+      layer_tables(all));
+  html += html_section("Which layer int8 hurts most",
+                       "SQNR of the network's results when one layer alone is in int8, and when all but it are.",
+                       sensitivity_part(data));
   html += html_section("Rebuild a row", "Each command makes and measures one technique again.", command_list(all));
   return html + "</body>\n</html>\n";
 }

@@ -85,6 +85,10 @@ std::string html_picture(const std::filesystem::path& file, const std::string& c
   return fmt::format("<figure>{}<figcaption>{}</figcaption></figure>\n", image_tag(file, caption), html_escape(caption));
 }
 
+std::string html_details(const std::string& title, const std::string& content) {
+  return "<details><summary>" + html_escape(title) + "</summary>\n" + content + "</details>\n";
+}
+
 std::string html_section(const std::string& title, const std::string& reading_help, const std::string& content) {
   if (content.empty()) return "";
   return fmt::format("<section>\n<h2>{}</h2>\n<p class=\"help\">{}</p>\n{}</section>\n", html_escape(title),

@@ -25,6 +25,9 @@ std::string html_table(const std::vector<HtmlColumn>& columns, const std::vector
 /// an SVG do not run; in place of one that cannot be read or is no picture stands the reason.
 std::string html_picture(const std::filesystem::path& file, const std::string& caption);
 
+/// Content (HTML) that is folded away behind its title.
+std::string html_details(const std::string& title, const std::string& content);
+
 /// A heading, one sentence on how to read what follows, and the content (HTML); nothing when there is no content.
 std::string html_section(const std::string& title, const std::string& reading_help, const std::string& content);
 

@@ -61,6 +61,8 @@ class Object {
       items.push_back(read(Object((*value)[i], file_, fmt::format("{}[{}]", place(key), i))));
     return items;
   }
+  /// An object inside; it must be there.
+  Object part(const char* key) const { return Object(*find(key), file_, place(key)); }
   bool has(const char* key) const { return find(key) != nullptr; }
 
  private:
@@ -89,6 +91,25 @@ ReportErrors read_errors(const Object& object) {
 ReportOutput read_output(const Object& object) { return {object.text("name"), read_errors(object)}; }
 
 ReportFrame read_frame(const Object& object) { return {object.file("file"), object.text("label")}; }
+
+ReportLayer read_layer(const Object& object) {
+  return {.layer = object.required_text("layer"),
+          .weight = object.text("weight"),
+          .shape = object.text("shape"),
+          .type = object.text("type"),
+          .slim_encoding = object.text("slim_encoding"),
+          .elements = object.number("elements"),
+          .zeros = object.number("zeros"),
+          .distinct = object.number("distinct"),
+          .entropy_bits = object.number("entropy_bits"),
+          .bytes = object.number("bytes"),
+          .slim_bytes = object.number("slim_bytes"),
+          .sqnr_db = object.number("sqnr_db")};
+}
+
+ReportSensitivity read_sensitivity(const Object& object) {
+  return {object.required_text("layer"), object.number("alone_db"), object.number("without_db")};
+}
 
 ReportDriving read_driving(const Object& object) {
   ReportDriving d{.circuit = object.required_text("circuit"),
@@ -119,6 +140,7 @@ ReportTechnique read_technique(const Object& object) {
           .threads = object.number("threads"),
           .errors = read_errors(object),
           .outputs = object.list("outputs", read_output),
+          .layers = object.list("layers", read_layer),
           .driving = object.list("driving", read_driving)};
 }
 
@@ -135,13 +157,20 @@ ReportData read_report_data(const std::filesystem::path& results_json) {
   const Object object(json, results_json.string());
   if (!object.has("techniques"))
     throw Error(results_json.string() + ": \"techniques\" is missing; give the results.json that `slimpilot optimize` wrote");
-  return {.command = object.text("command"),
-          .model = object.text("model"),
-          .reference = object.text("reference"),
-          .frames = object.number("frames"),
-          .calibration_frames = object.number("calibration_frames"),
-          .techniques = object.list("techniques", read_technique),
-          .sample_frames = object.list("sample_frames", read_frame)};
+  ReportData data{.command = object.text("command"),
+                  .model = object.text("model"),
+                  .reference = object.text("reference"),
+                  .frames = object.number("frames"),
+                  .calibration_frames = object.number("calibration_frames"),
+                  .techniques = object.list("techniques", read_technique),
+                  .sample_frames = object.list("sample_frames", read_frame)};
+  if (object.has("sensitivity")) {
+    const Object sensitivity = object.part("sensitivity");
+    data.all_int8_db = sensitivity.number("all_db");
+    data.most_sensitive = sensitivity.text("worst");
+    data.sensitivity = sensitivity.list("layers", read_sensitivity);
+  }
+  return data;
 }
 
 }  // namespace slimpilot

@@ -28,11 +28,17 @@ struct ReportDriving {
       lateral_error_p95_m, lateral_error_max_m, off_road_events, control_ms, latency_ms;
 };
 
+struct ReportLayer {
+  std::string layer, weight, shape, type, slim_encoding;
+  MaybeNumber elements, zeros, distinct, entropy_bits, bytes, slim_bytes, sqnr_db;
+};
+
 struct ReportTechnique {
   std::string name, status, command, isa;
   MaybeNumber size_bytes, slim_bytes, latency_ms_p50, latency_ms_p99, threads;
   ReportErrors errors;
   std::vector<ReportOutput> outputs;
+  std::vector<ReportLayer> layers;
   std::vector<ReportDriving> driving;
 };
 
@@ -40,11 +46,19 @@ struct ReportFrame {
   std::string file, label;
 };
 
+struct ReportSensitivity {
+  std::string layer;
+  MaybeNumber alone_db, without_db;
+};
+
 struct ReportData {
   std::string command, model, reference;
   MaybeNumber frames, calibration_frames;
   std::vector<ReportTechnique> techniques;
   std::vector<ReportFrame> sample_frames;
+  MaybeNumber all_int8_db;  // of `sensitivity`
+  std::string most_sensitive;
+  std::vector<ReportSensitivity> sensitivity;
 };
 
 /// Throws Error "FILE: PLACE: …" when the file is no JSON, has no list of techniques, or a part has the wrong type. Files that

@@ -113,6 +113,26 @@ std::string driving_results_table(const RunResult& run) {
   return aligned_table(rows);
 }
 
+std::string layers_table(const std::vector<LayerResult>& layers) {
+  std::vector<Row> rows{{"layer", "weight", "shape", "type", "zeros %", "distinct", "entropy bits", "bytes", ".slim bytes",
+                         "SQNR dB", "in .slim as"}};
+  for (const LayerResult& l : layers)
+    rows.push_back({l.layer, l.weight, l.shape, l.type,
+                    fmt::format("{:.1f}", 100 * static_cast<double>(l.zeros) / static_cast<double>(l.elements)),
+                    std::to_string(l.distinct), fmt::format("{:.3f}", l.entropy_bits), std::to_string(l.bytes),
+                    std::to_string(l.slim_bytes), l.sqnr_db ? decibels(*l.sqnr_db) : "-", l.slim_encoding});
+  return aligned_table(rows);
+}
+
+std::string sensitivity_table(const Sensitivity& sensitivity) {
+  std::vector<Row> rows{{"layer", "alone dB", "all but it dB", "it costs dB"}};
+  for (const LayerSensitivity& l : sensitivity.layers)
+    rows.push_back({l.layer, decibels(l.alone_db), decibels(l.without_db), decibels(l.without_db - sensitivity.all_db)});
+  const LayerSensitivity& worst = sensitivity.worst();
+  return fmt::format("all layers in int8: {} dB\n{}\nhurts most: {} ({} dB without it)\n", decibels(sensitivity.all_db),
+                     aligned_table(rows), worst.layer, decibels(worst.without_db));
+}
+
 std::string outputs_table(const RunResult& run) {
   std::vector<Row> rows{{"technique", "output", "MSE", "MAE", "MSE (label≠0)", "SQNR dB", "max diff"}};
   for (const ModelResult& m : run.models)

@@ -18,6 +18,12 @@ std::string results_table(const RunResult& run);
 /// The same per output, where there are several.
 std::string outputs_table(const RunResult& run);
 
+/// Zeros, distinct values, entropy and bytes of each constant, and how far each layer is from float32.
+std::string layers_table(const std::vector<LayerResult>& layers);
+
+/// What each layer costs in int8, and which costs most.
+std::string sensitivity_table(const Sensitivity& sensitivity);
+
 /// How each model drove each circuit, where they did.
 std::string driving_results_table(const RunResult& run);
 

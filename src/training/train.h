@@ -39,6 +39,7 @@ struct TrainOptions {
   bool resume = false;  // go on from the checkpoint
   const Graph* teacher = nullptr;  // its outputs are the labels
   bool keep_start = false;         // the weights as they are compete with those of the epochs
+  bool learn_ranges = false;       // the scales of an integer graph are trained too
 };
 
 /// One epoch; losses are mean squared errors of the scaled labels.

@@ -173,16 +173,16 @@ at::Tensor straight_through(const at::Tensor& x, const at::Tensor& value) { retu
 
 }  // namespace
 
-TorchGraph::TorchGraph(const Graph& graph, std::vector<DropoutAt> dropout) : graph_(graph) {
+TorchGraph::TorchGraph(const Graph& graph, const Options& options) : graph_(graph) {
   refuse_untrainable(graph_);
   std::map<ValueId, bool> trainable;
   for (const Node& node : graph_.nodes) {
     for (size_t i = 0; i < node.inputs.size(); ++i)
       if (graph_.value(node.inputs[i]).is_constant()) trainable[node.inputs[i]] |= is_trainable(node.op, i);
-    for (const DropoutAt& d : dropout)
+    for (const DropoutAt& d : options.dropout)
       if (d.node == node.name) dropout_[node.name] = d.rate;
   }
-  check(dropout_.size() == dropout.size());
+  check(dropout_.size() == options.dropout.size());
   find_input_norm();
   for (const auto& [id, is_weight] : trainable) {
     const Value& value = graph_.value(id);
@@ -191,6 +191,11 @@ TorchGraph::TorchGraph(const Graph& graph, std::vector<DropoutAt> dropout) : gra
     tensor.set_requires_grad(is_weight);
     parameters_.push_back({id, value.name, is_weight, tensor});
   }
+  if (!options.learn_ranges) return;
+  if (!is_integer_) throw Error("only the ranges of a quantized network can be learned; quantize it first");
+  ranges_.emplace(graph_);
+  for (const LearnedRanges::Scale& scale : ranges_->scales())
+    parameters_.push_back({kNoValue, scale.name, true, scale.log_factor});
 }
 
 void TorchGraph::find_input_norm() {
@@ -269,22 +274,36 @@ at::Tensor TorchGraph::forward_integer(const at::Tensor& images) const {
   if (!at::GradMode::is_enabled()) return outputs_of(engine);
   Tensors tensors(graph_.values.size());
   for (const Parameter& p : parameters_) {
+    if (p.value == kNoValue) continue;
     const Value& value = rounded.value(p.value);
-    tensors[static_cast<size_t>(p.value)] = value.quantization ? straight_through(p.tensor, real_tensor(value)) : p.tensor;
+    tensors[static_cast<size_t>(p.value)] =
+        value.quantization ? as_integers(p.value, p.tensor, rounded, real_tensor(value)) : p.tensor;
   }
   const Value& input = graph_.value(graph_.inputs[0]);
   tensors[static_cast<size_t>(graph_.inputs[0])] = input.quantization ? as_quantized(images, input) : images;
   for (const Node& node : graph_.nodes) {
     const auto id = static_cast<size_t>(node.output);
-    at::Tensor y = compute(node, tensors, {.training = false});
-    const Value& value = graph_.value(node.output);
-    if (value.quantization) {
-      const RealRange range = real_range(value);
-      y = at::clamp(y, range.low, range.high);  // no gradient where the integer is at its end
-    }
-    tensors[id] = engine[id].defined() ? straight_through(y, engine[id]) : y;
+    const at::Tensor y = compute(node, tensors, {.training = false});
+    tensors[id] = engine[id].defined() ? as_integers(node.output, y, rounded, engine[id]) : y;
   }
   return outputs_of(tensors);
+}
+
+/// `result`, the real numbers of value `id`'s integers, with the gradient of `x`, and none where an integer is at its end. A
+/// learned scale gets the rest: how far rounding moved x, in steps, and where it is cut the steps up to there.
+at::Tensor TorchGraph::as_integers(ValueId id, const at::Tensor& x, const Graph& rounded, const at::Tensor& result) const {
+  const Value& value = rounded.value(id);
+  if (!value.quantization) return straight_through(x, result);
+  const bool is_activation = !value.is_constant();
+  const at::Tensor scale = ranges_ ? ranges_->scale_of(graph_, id) : at::Tensor();
+  if (!scale.defined()) {
+    const RealRange range = real_range(value);
+    return straight_through(is_activation ? at::clamp(x, range.low, range.high) : x, result);
+  }
+  const auto [low, high] = integer_range(value.type);
+  const int zero = is_activation ? value.quantization->zero_point[0] : 0;
+  const at::Tensor steps = at::clamp(x / scale, is_activation ? low - zero : -high, high - zero);
+  return straight_through(steps, result / scale.detach()) * scale;
 }
 
 at::Tensor TorchGraph::outputs_of(const Tensors& tensors) const {
@@ -298,8 +317,11 @@ at::Tensor TorchGraph::outputs_of(const Tensors& tensors) const {
 
 Graph TorchGraph::to_graph() const {
   Graph graph = graph_;
-  for (const Parameter& p : parameters_)
-    if (p.trainable || !graph.value(p.value).quantization) store(graph.value(p.value), p.tensor.data_ptr<float>());
+  if (ranges_) ranges_->store(graph);
+  for (const Parameter& p : parameters_) {
+    const bool follows = p.value != kNoValue && (p.trainable || !graph.value(p.value).quantization);
+    if (follows) store(graph.value(p.value), p.tensor.data_ptr<float>());
+  }
   return graph;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "training/libtorch/learned_ranges.h"
 
 namespace slimpilot {
 
@@ -31,18 +32,23 @@ struct ForwardMode {
 
 class TorchGraph {
  public:
-  /// A constant of the graph in real numbers. Weights are trainable, those in integers too: the real number is kept, and the
-  /// nearest integer is what computes. BatchNorm's mean and variance follow the batches.
+  struct Options {
+    std::vector<DropoutAt> dropout = {};
+    bool learn_ranges = false;  // the scales of an integer graph are parameters too
+  };
+
+  /// A constant of the graph in real numbers, or a learned range. Weights are trainable, those in integers too: the real number
+  /// is kept, and the nearest integer is what computes. BatchNorm's mean and variance follow the batches.
   struct Parameter {
-    ValueId value;
+    ValueId value;  // kNoValue: a range
     std::string name;
     bool trainable;
     at::Tensor tensor;
   };
 
   /// Copies the constants that its nodes read. Throws Error, naming the layer, for what cannot be trained: float16, more than
-  /// one input, BatchNorm in integers.
-  explicit TorchGraph(const Graph& graph, std::vector<DropoutAt> dropout = {});
+  /// one input, BatchNorm in integers, the ranges of a graph that is not quantized.
+  explicit TorchGraph(const Graph& graph, const Options& options = {{}, false});
 
   /// Images [N,H,W,C] as the network's input wants them → all outputs one after the other, [N,K].
   at::Tensor forward(const at::Tensor& images, const ForwardMode& mode = {}) const;
@@ -65,12 +71,14 @@ class TorchGraph {
   at::Tensor convolution(const Conv2D& op, const Node& node, const at::Tensor& x, const Tensors& tensors) const;
   at::Tensor compute(const Node& node, const Tensors& tensors, const ForwardMode& mode) const;
   at::Tensor forward_integer(const at::Tensor& images) const;
+  at::Tensor as_integers(ValueId id, const at::Tensor& x, const Graph& rounded, const at::Tensor& result) const;
   at::Tensor outputs_of(const Tensors& tensors) const;
 
   Graph graph_;
   std::map<std::string, double> dropout_;  // rate by node
   std::optional<InputNorm> input_norm_;
   bool is_integer_ = false;
+  std::optional<LearnedRanges> ranges_;
   std::vector<Parameter> parameters_;
 };
 

@@ -136,7 +136,7 @@ TEST(TorchGraph, DropsOnlyInTraining) {
   TestNetwork n({1, 10, 10, 10});
   n.node("flat", Reshape{{1, 1000}});
   const Graph graph = n.finish();
-  const TorchGraph network(graph, {{"flat", .2}});
+  const TorchGraph network(graph, {.dropout = {{"flat", .2}}});
   const at::Tensor ones = at::ones(batch_shape(graph, 10));
   EXPECT_TRUE(network.forward(ones).equal(at::ones({10, 1000})));
   const ForwardMode mode{.training = true, .generator = at::detail::createCPUGenerator(7)};

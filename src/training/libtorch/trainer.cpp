@@ -55,11 +55,11 @@ class Trainer {
         output_(output),
         samples_(make_samples(data.training, {options.mirror, options.balance})),
         settings_(settings_text(graph, data, options, thread_count(options))),
-        network_(graph, options.is_new ? dropout_of(graph) : std::vector<DropoutAt>{}),
+        network_(graph, {options.is_new ? dropout_of(graph) : std::vector<DropoutAt>{}, options.learn_ranges}),
         input_(graph.value(graph.inputs[0]).shape) {
     if (options.teacher != nullptr) teacher_.emplace(*options.teacher);
     for (const auto& p : network_.parameters()) {
-      rules_.push_back(p.trainable ? GradientRule(graph.value(p.value)) : GradientRule());
+      rules_.push_back(p.trainable && p.value != kNoValue ? GradientRule(graph.value(p.value)) : GradientRule());
       const size_t moments = p.trainable ? static_cast<size_t>(p.tensor.numel()) : 0;
       first_moments_.emplace_back(moments);
       second_moments_.emplace_back(moments);
@@ -258,7 +258,7 @@ class LibtorchFineTuner : public FineTuner {
   Graph tune(const Graph& graph, const TuneOptions& tune) override {
     TrainOptions options = options_;
     options.epochs = tune.epochs, options.learning_rate = tune.learning_rate, options.teacher = tune.teacher;
-    options.keep_start = true;
+    options.keep_start = true, options.learn_ranges = tune.learn_ranges;
     return with_plain_errors([&] { return Trainer(graph, data_, frames_, options, {}, output_).run(); });
   }
 
