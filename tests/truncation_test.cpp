@@ -45,6 +45,13 @@ TEST(Truncation, OfTfliteFiles) {
   expect_errors(to_tflite(simplify(make_network("deepest_lstm_tiny_pilotnet", 1))), ".tflite", 200);
 }
 
+TEST(Truncation, OfSparseTfliteFiles) {
+  const Graph network = simplify(make_network("deepest_lstm_tiny_pilotnet", 1));
+  const std::string dense = to_tflite(network), sparse = to_tflite(prune(network, {.8, .8}));
+  EXPECT_LT(sparse.size(), dense.size() / 2);
+  expect_errors(sparse, ".tflite", 200);
+}
+
 TEST(Truncation, OfSlimFiles) {
   const std::vector<std::byte> bytes = to_slim(simplify(make_network("deepest_lstm_tiny_pilotnet", 1)));
   expect_errors({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, ".slim", 200);

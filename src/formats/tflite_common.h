@@ -20,7 +20,8 @@ struct Operator;
 namespace slimpilot {
 
 /// The graph in the bytes of a .tflite file; `bytes` must be aligned to 8. Throws Error, starting with `file_name`, for
-/// whatever is not a network that slimpilot understands; never allocates more than a small multiple of the file.
+/// whatever is not a network that slimpilot understands; never allocates more than a small multiple of the file, and for
+/// sparse tensors kMostUnpacked times it.
 Graph parse_tflite(std::string_view bytes, const std::string& file_name);
 
 /// Name of the metadata buffer and its largest size when read.

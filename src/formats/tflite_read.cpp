@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "formats/formats.h"
 #include "formats/tflite_read_ops.h"
+#include "formats/tflite_sparse.h"
 #include "graph/edit.h"
 #include "host/atomic_file.h"
 
@@ -113,13 +114,17 @@ Value value_of(const Model& model, const tflite_schema::Tensor& tensor, TfliteRe
     fail("has the type " + (name.empty() ? std::to_string(static_cast<int>(tensor.type())) : name) +
          ", which slimpilot does not compute; convert to float32, float16, int8 or int16");
   }
-  need(!tensor.sparsity(), "is stored sparsely; convert without sparsity");
   need(!tensor.is_variable(), "is a variable: the network keeps a state, which slimpilot does not");
   Value value{.name = text_of(tensor.name()), .shape = shape_of(tensor), .type = *type};
   if (*type != ElementType::f32 && *type != ElementType::f16)
     value.quantization = quantization_of(tensor, value.shape, reading);
   const auto bytes = buffer_bytes(model, tensor.buffer());
   const size_t wanted = static_cast<size_t>(element_count(value.shape)) * element_size(*type);
+  if (tensor.sparsity()) {
+    reading.take_unpacked(wanted);
+    value.data = decode_sparse(*tensor.sparsity(), {value.shape, element_size(*type)}, bytes);
+    return value;
+  }
   need(bytes.empty() || bytes.size() == wanted, "holds " + std::to_string(bytes.size()) + " bytes, its shape " +
                                                     shape_text(value.shape) + " needs " + std::to_string(wanted));
   reading.take(bytes.size());
@@ -232,7 +237,8 @@ void check_inputs(const Graph& graph) {
 Graph read_graph(std::string_view bytes) {
   const Model& model = verified_model(bytes);
   const SubGraph& subgraph = *model.subgraphs()->Get(0);
-  TfliteReading reading{.bytes_left = kBudgetPerByte * bytes.size() + kLeastBudget};
+  TfliteReading reading{.bytes_left = kBudgetPerByte * bytes.size() + kLeastBudget,
+                        .unpacked_left = kMostUnpacked * bytes.size()};
   read_tensors(model, subgraph, reading);
   Graph& graph = reading.graph;
   graph.inputs = ends_of(subgraph.inputs(), graph.values.size(), "input");

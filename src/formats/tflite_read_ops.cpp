@@ -113,6 +113,7 @@ class OperatorReader {
   void read_pair(const Options* options_table);
   void read_per_channel(bool multiplies, ValueId constant, ActivationFunctionType function);
   void read_dequantize();
+  void read_densify();
 
   Graph& graph_;
   TfliteReading& reading_;
@@ -276,6 +277,14 @@ void OperatorReader::read_dequantize() {
   reading_.stands_for[static_cast<size_t>(output_)] = input(0);
 }
 
+/// Its input is dense already: what a tensor stores sparsely is unpacked when the tensor is read.
+void OperatorReader::read_densify() {
+  const Value &in = value(input(0)), &out = value(output_);
+  need(in.is_constant(), "only constants may be sparse");
+  need(in.type == out.type && in.shape == out.shape && in.quantization == out.quantization, "changes more than the encoding");
+  reading_.stands_for[static_cast<size_t>(output_)] = input(0);
+}
+
 void OperatorReader::read(BuiltinOperator code) {
   if (const auto kind = activation_kind(code)) return add_node(Activation{*kind}, {input(0)}, output_);
   switch (code) {
@@ -291,16 +300,22 @@ void OperatorReader::read(BuiltinOperator code) {
     case BuiltinOperator::RESHAPE: return add_node(Reshape{value(output_).shape}, {input(0)}, output_);
     case BuiltinOperator::QUANTIZE: return add_node(Quantize{}, {input(0)}, output_);
     case BuiltinOperator::DEQUANTIZE: return read_dequantize();
+    case BuiltinOperator::DENSIFY: return read_densify();
     default: fail("slimpilot does not know this operator; convert the network without it");
   }
 }
 
 }  // namespace
 
-void TfliteReading::take(size_t bytes) {
-  if (bytes > bytes_left) throw Error("its tensors need many times the file's size; this is no trained network");
-  bytes_left -= bytes;
+namespace {
+void take_of(size_t& left, size_t bytes) {
+  if (bytes > left) throw Error("its tensors need many times the file's size; this is no trained network");
+  left -= bytes;
 }
+}  // namespace
+
+void TfliteReading::take(size_t bytes) { take_of(bytes_left, bytes); }
+void TfliteReading::take_unpacked(size_t bytes) { take_of(unpacked_left, bytes); }
 
 void append_operator(TfliteReading& reading, const tflite_schema::Operator& op, BuiltinOperator code) {
   OperatorReader(reading, op).read(code);

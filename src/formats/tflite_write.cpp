@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graph → TensorFlow Lite file. Value i becomes tensor i; tensors that only the format needs (shapes, paddings, widened
-// float16 weights) follow. Sparse and codebook encodings and constraints are not written: the weights themselves show them.
+// float16 and unpacked sparse weights) follow. A weight is stored sparsely where that is smaller (tflite_sparse.h), whatever
+// its encoding says; encodings and constraints are not written: the weights themselves show them.
 #include <tflite_generated.h>
 
 #include <map>
@@ -9,6 +10,7 @@
 #include "base/error.h"
 #include "formats/formats.h"
 #include "formats/tflite_common.h"
+#include "formats/tflite_sparse.h"
 
 namespace slimpilot {
 namespace {
@@ -46,11 +48,12 @@ class Writer {
   uint32_t add_buffer(std::span<const std::byte> bytes);
   int add_tensor(const std::string& name, const Shape& shape, fb::TensorType type, uint32_t buffer);
   int add_integers(const std::string& name, const Shape& shape, const std::vector<int32_t>& numbers);
-  void add_value_tensor(const Value& v);
+  void add_value_tensor(const Value& v, bool densifiable);
   void add_metadata();
   void add_operator(fb::BuiltinOperator code, int version, std::vector<int> inputs, int output,
                     fb::BuiltinOptionsUnion options = {});
   std::vector<int> tensors_of(const Node& node);
+  int densified(ValueId id);
   int widened(ValueId id);
 
   /// Adds the node's own operator; `options` is one of the schema's option tables.
@@ -94,7 +97,8 @@ class Writer {
   fb::SubGraphT* subgraph_ = nullptr;
   std::map<std::string_view, uint32_t> buffers_;  // by content; the views look into model_'s buffers
   std::map<std::pair<fb::BuiltinOperator, int>, uint32_t> codes_;
-  std::map<ValueId, int> widened_;  // f16 constant → the float32 tensor that DEQUANTIZE makes of it
+  std::map<ValueId, int> densified_;  // sparse constant → the tensor that DENSIFY makes of it
+  std::map<ValueId, int> widened_;    // f16 constant → the float32 tensor that DEQUANTIZE makes of it
   size_t bytes_ = 0;
 };
 
@@ -128,14 +132,21 @@ int Writer::add_integers(const std::string& name, const Shape& shape, const std:
   return add_tensor(name, shape, fb::TensorType::INT32, add_buffer(std::as_bytes(std::span(numbers))));
 }
 
-void Writer::add_value_tensor(const Value& v) {
-  const int id = add_tensor(v.name, v.shape, tensor_type(v.type), add_buffer(v.data));
-  if (!v.quantization) return;
-  auto q = std::make_unique<fb::QuantizationParametersT>();
-  q->scale = v.quantization->scale;
-  q->zero_point.assign(v.quantization->zero_point.begin(), v.quantization->zero_point.end());
-  q->quantized_dimension = std::max(0, v.quantization->axis);
-  subgraph_->tensors[static_cast<size_t>(id)]->quantization = std::move(q);
+void set_quantization(fb::TensorT& tensor, const std::optional<Quantization>& quantization) {
+  if (!quantization) return;
+  tensor.quantization = std::make_unique<fb::QuantizationParametersT>();
+  tensor.quantization->scale = quantization->scale;
+  tensor.quantization->zero_point.assign(quantization->zero_point.begin(), quantization->zero_point.end());
+  tensor.quantization->quantized_dimension = std::max(0, quantization->axis);
+}
+
+void Writer::add_value_tensor(const Value& v, bool densifiable) {
+  auto sparsity = std::make_unique<fb::SparsityParametersT>();
+  const auto sparse = densifiable ? encode_sparse(v, *sparsity) : std::nullopt;
+  const int id = add_tensor(v.name, v.shape, tensor_type(v.type), add_buffer(sparse ? *sparse : v.data));
+  fb::TensorT& tensor = *subgraph_->tensors[static_cast<size_t>(id)];
+  set_quantization(tensor, v.quantization);
+  if (sparse) tensor.sparsity = std::move(sparsity);
 }
 
 void Writer::add_operator(fb::BuiltinOperator code, int version, std::vector<int> inputs, int output,
@@ -156,18 +167,27 @@ void Writer::add_operator(fb::BuiltinOperator code, int version, std::vector<int
   subgraph_->operators.push_back(std::move(op));
 }
 
-/// The node's inputs, f16 constants behind a DEQUANTIZE.
+/// The node's inputs, sparse constants behind a DENSIFY, f16 constants behind a DEQUANTIZE.
 std::vector<int> Writer::tensors_of(const Node& node) {
   std::vector<int> tensors;
-  for (const ValueId id : node.inputs) tensors.push_back(value(id).type == ElementType::f16 ? widened(id) : id);
+  for (const ValueId id : node.inputs) tensors.push_back(value(id).type == ElementType::f16 ? widened(id) : densified(id));
   return tensors;
+}
+
+int Writer::densified(ValueId id) {
+  if (!subgraph_->tensors[static_cast<size_t>(id)]->sparsity) return id;
+  if (const auto known = densified_.find(id); known != densified_.end()) return known->second;
+  const int tensor = add_tensor(value(id).name + "/dense", value(id).shape, tensor_type(value(id).type), 0);
+  set_quantization(*subgraph_->tensors[static_cast<size_t>(tensor)], value(id).quantization);
+  add_operator(fb::BuiltinOperator::DENSIFY, 1, {id}, tensor);
+  return densified_[id] = tensor;
 }
 
 int Writer::widened(ValueId id) {
   if (const auto known = widened_.find(id); known != widened_.end()) return known->second;
   const int tensor = add_tensor(value(id).name + "/float32", value(id).shape, fb::TensorType::FLOAT32, 0);
   constexpr int kReadsFloat16 = 3;
-  add_operator(fb::BuiltinOperator::DEQUANTIZE, kReadsFloat16, {id}, tensor);
+  add_operator(fb::BuiltinOperator::DEQUANTIZE, kReadsFloat16, {densified(id)}, tensor);
   return widened_[id] = tensor;
 }
 
@@ -253,11 +273,10 @@ std::string Writer::write() {
   for (const ValueId id : graph_.outputs)
     if (!names.insert(value(id).name).second)
       throw Error("two outputs are named '" + value(id).name + "'; give each its own name");
-  for (const Value& v : graph_.values) add_value_tensor(v);
-  for (const Node& node : graph_.nodes) {
-    check_tflite_numbers(graph_, node);
-    std::visit([&](const auto& op) { write_op(node, op); }, node.op);
-  }
+  for (const Node& node : graph_.nodes) check_tflite_numbers(graph_, node);
+  const std::vector<bool> densifiable = densifiable_weights(graph_);
+  for (size_t id = 0; id < graph_.values.size(); ++id) add_value_tensor(graph_.values[id], densifiable[id]);
+  for (const Node& node : graph_.nodes) std::visit([&](const auto& op) { write_op(node, op); }, node.op);
   subgraph_->inputs = graph_.inputs;
   subgraph_->outputs = graph_.outputs;
   add_metadata();
