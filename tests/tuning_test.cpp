@@ -71,13 +71,15 @@ TEST_P(TuningKeeps, ZerosAndClustersInTheWrittenIntegers) {
   const Graph graph = make(GetParam().technique);
   for (const char* ending : {".tflite", ".slim"}) {
     const Graph written = reloaded(graph, ending);
+    size_t zeros = 0, elements = 0;
     for (const ValueId id : weights_of(written)) {
       const Value& weight = written.value(id);
       SCOPED_TRACE(weight.name + ending);
       EXPECT_EQ(weight.type, ElementType::s8);
       EXPECT_LE(equal_groups(weight).most_distinct, GetParam().distinct);
-      EXPECT_GE(sparsity(weight), weight.shape[0] > 1 ? GetParam().sparsity : 0);
+      zeros += weight_statistics(weight).zeros, elements += weight_statistics(weight).elements;
     }
+    EXPECT_GE(static_cast<double>(zeros), GetParam().sparsity * static_cast<double>(elements)) << ending;
   }
 }
 
@@ -100,6 +102,76 @@ INSTANTIATE_TEST_SUITE_P(All, TuningKeeps,
                          testing::Values(Promise{"qat", 0, 255}, Promise{"cqat", 0, 8}, Promise{"pqat", .49, 255},
                                          Promise{"pcqat", .49, 8}),
                          [](const auto& promise) { return std::string(promise.param.technique); });
+
+/// What a technique's name says of the file that it leaves.
+struct Named {
+  const char* technique;
+  ElementType weights, activations;
+  double sparsity = 0;
+  int distinct = 1 << 30;
+  double parameters = 1;  // share of the float network's
+};
+
+constexpr Named kNamed[] = {
+    {"float32", ElementType::f32, ElementType::f32},
+    {"dynamic_range", ElementType::s8, ElementType::f32},
+    {"float16", ElementType::f16, ElementType::f32},
+    {"int8_float_fallback", ElementType::s8, ElementType::s8},
+    {"int8_only", ElementType::s8, ElementType::s8},
+    {"int16x8", ElementType::s8, ElementType::s16},
+    {"qat", ElementType::s8, ElementType::s8},
+    {"prune", ElementType::f32, ElementType::f32, .8},
+    {"prune_dynamic_range", ElementType::s8, ElementType::f32, .8},
+    {"prune_local", ElementType::f32, ElementType::f32, .3},
+    {"prune_global", ElementType::f32, ElementType::f32, .3},
+    {"prune_qat", ElementType::s8, ElementType::s8, .3},
+    {"cluster", ElementType::f32, ElementType::f32, 0, 8},
+    {"cqat", ElementType::s8, ElementType::s8, 0, 8},
+    {"pqat", ElementType::s8, ElementType::s8, .5},
+    {"pcqat", ElementType::s8, ElementType::s8, .5, 8},
+    {"prune_channels", ElementType::f32, ElementType::f32, 0, 1 << 30, .8},
+    {"distill", ElementType::f32, ElementType::f32, 0, 1 << 30, .5},
+    {"deep_compression", ElementType::s8, ElementType::s8, .92, 8},
+};
+
+/// The widest integer type of a layer's result, or f32.
+ElementType activations_of(const Graph& graph) {
+  ElementType type = ElementType::f32;
+  for (const Node& node : graph.nodes) {
+    const ElementType result = graph.value(node.output).type;
+    if (result == ElementType::s16 || (result == ElementType::s8 && type == ElementType::f32)) type = result;
+  }
+  return type;
+}
+
+TEST_F(Tuning, EveryTechniqueLeavesWhatItsNameSays) {
+  ASSERT_EQ(std::size(kNamed), standard_techniques().size());
+  std::vector<Graph> files;
+  size_t float_parameters = 0;
+  for (const Named& expected : kNamed) {
+    SCOPED_TRACE(expected.technique);
+    files.push_back(reloaded(make(expected.technique), ".tflite"));
+    const Graph& file = files.back();
+    size_t zeros = 0, elements = 0;
+    for (const ValueId id : weights_of(file)) {
+      const Value& weight = file.value(id);
+      const WeightStatistics statistics = weight_statistics(weight);
+      zeros += statistics.zeros, elements += statistics.elements;
+      const bool is_small = element_count(weight.shape) < 1024 && expected.activations == ElementType::f32;
+      if (!is_small) {  // weights with few elements stay real where activations do
+        EXPECT_EQ(weight.type, expected.weights) << weight.name;
+      }
+      if (weight.type != ElementType::f16) {
+        EXPECT_LE(equal_groups(weight).most_distinct, expected.distinct) << weight.name;
+      }
+    }
+    if (float_parameters == 0) float_parameters = elements;
+    EXPECT_EQ(activations_of(file), expected.activations);
+    EXPECT_GE(static_cast<double>(zeros), (expected.sparsity - .005) * static_cast<double>(elements));
+    EXPECT_LE(static_cast<double>(elements), expected.parameters * static_cast<double>(float_parameters));
+    for (size_t other = 0; other + 1 < files.size(); ++other) EXPECT_NE(file, files[other]) << kNamed[other].technique;
+  }
+}
 
 /// Learned scales move, each group together, biases follow, and the written file still computes what training computed.
 TEST_F(Tuning, LearnsRanges) {

@@ -69,6 +69,7 @@ void TuningOptions::declare(Arguments& arguments) {
   arguments.option_list("--training-data", recordings,
                         "recordings that techniques learn from; without, the frames of --data that --frames leaves out");
   arguments.option("--effort", effort, "full, or quick: at most 1 epoch of 2000 frames per step of a recipe");
+  arguments.option("--epoch-frames", epoch_frames, "frames that an epoch shows (0: 14000, with --effort quick 2000)");
   arguments.option("--recipes", recipes,
                    "a JSON file that changes or adds techniques: {\"pqat\": \"prune sparsity=0.7 | tune\"}");
   arguments.option("--threads", threads, "that train (0: all cores)");
@@ -101,8 +102,10 @@ Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all
                     "out of the evaluation with --frames, as in --frames 0::3",
                     all.size()));
   const bool quick = options.effort == "quick";
-  const TrainOptions train{
-      .schedule = Schedule::cosine, .seed = seed, .epoch_frames = uint64_t{quick ? 2000u : 14000u}, .threads = options.threads};
+  const TrainOptions train{.schedule = Schedule::cosine,
+                           .seed = seed,
+                           .epoch_frames = options.epoch_frames > 0 ? options.epoch_frames : uint64_t{quick ? 2000u : 14000u},
+                           .threads = options.threads};
   TrainData data = split(all);
   std::string settings = settings_text(graph, data, train, options.threads) + "effort: " + options.effort + "\n";
   return {make_fine_tuner(graph, std::move(data), train, {progress_output(), {}}), std::move(settings)};

@@ -15,6 +15,7 @@ namespace slimpilot {
 struct TuningOptions {
   std::vector<std::string> recordings;
   std::string effort = "full", recipes;
+  uint64_t epoch_frames = 0;
   int threads = 0;
 
   void declare(Arguments& arguments);

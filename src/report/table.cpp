@@ -17,9 +17,12 @@ size_t width_of(const std::string& text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+/// A number, also with an exponent or with others behind it; "8 values" is text.
 bool is_number(const std::string& text) {
-  return !text.empty() &&
-         (std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '-' || text[0] == '+' || text == "inf");
+  if (text == "inf") return true;
+  const auto is_letter = [](unsigned char c) { return std::isalpha(c) && c != 'e'; };
+  if (text.empty() || std::ranges::any_of(text, is_letter)) return false;
+  return std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '-' || text[0] == '+';
 }
 
 void put_errors(Row& row, const std::optional<LabelErrors>& errors) {

@@ -9,7 +9,7 @@
 
 namespace slimpilot {
 
-/// Columns aligned: text to the left, what starts with a digit, sign or "-" to the right. The first row is the header.
+/// Columns aligned: text to the left, numbers and "-" to the right. The first row is the header.
 std::string aligned_table(const std::vector<std::vector<std::string>>& rows);
 
 /// The table of `optimize` and `evaluate`: sizes in MB (2²⁰ bytes), times in ms.
