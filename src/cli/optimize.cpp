@@ -185,6 +185,7 @@ void run_optimize(int argc, char** argv) {
   for (const Technique& technique : techniques) {
     check_cancelled();
     work.next();
+    if (technique.needs().training) fmt::print(stderr, "{}: {}\n", technique.name, to_text(technique.steps));
     run.models.push_back(run_technique(technique, context, cache ? &*cache : nullptr, evaluator, options));
     if (!options.driving.circuits.empty() && !run.models.back().model_path.empty())
       run.models.back().driving = drive_technique(run.models.back(), options);

@@ -63,6 +63,12 @@ void read_recipes(std::vector<Technique>& techniques, const std::filesystem::pat
   }
 }
 
+/// On stderr, beside the progress.
+void print_epoch(const EpochResult& e) {
+  fmt::print(stderr, "epoch {}: train loss {:.6f}, validation loss {:.6f}, {:.0f} images/s{}\n", e.epoch, e.train_loss,
+             e.validation_loss, e.images_per_s, e.is_best ? ", best" : "");
+}
+
 }  // namespace
 
 void TuningOptions::declare(Arguments& arguments) {
@@ -108,7 +114,7 @@ Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all
                            .threads = options.threads};
   TrainData data = split(all);
   std::string settings = settings_text(graph, data, train, options.threads) + "effort: " + options.effort + "\n";
-  return {make_fine_tuner(graph, std::move(data), train, {progress_output(), {}}), std::move(settings)};
+  return {make_fine_tuner(graph, std::move(data), train, {progress_output(), print_epoch}), std::move(settings)};
 }
 
 StepFiles::StepFiles(std::filesystem::path folder, const std::string& settings) : folder_(std::move(folder)) {
