@@ -7,13 +7,13 @@ import argparse
 import importlib.metadata
 import json
 import pathlib
-import platform
 import subprocess
 import sys
 
 import numpy as np
 import onnx
 
+import machine
 import tflite_to_onnx
 import recording
 import runtimes
@@ -24,17 +24,6 @@ DEEPEST_LIMIT_US = 150
 FLOAT_TOLERANCE, INTEGER_TOLERANCE = 1e-4, 0.3  # as shares of the largest output
 WARMUP_RUNS = 5  # of every turn: the others' weights have taken the caches
 PACKAGES = ("onnxruntime", "onnx", "ai-edge-litert", "numpy")
-
-
-def cpu():
-    """The processor's name, and of its features those that matter here."""
-    fields = {}
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        key, _, value = line.partition(":")
-        fields.setdefault(key.strip(), value.strip())
-    flags = fields.get("flags", fields.get("Features", "")).split()
-    wanted = [flag for flag in flags if flag in ("avx2", "fma") or flag.startswith(("avx512", "avx_vnni", "amx", "asimddp"))]
-    return {"model": fields.get("model name", platform.machine()), "flags": wanted}
 
 
 def fastest(candidates, turns=6, runs=20):
@@ -186,11 +175,11 @@ def broken_promises(rows):
     return broken
 
 
-def explanation(rows, machine, versions):
+def explanation(rows, processor, versions):
     isa = next(row["isa"] for row in rows if row["isa"])
     own = [f"{row['network']} {row['type']}: {row['settings']}" for row in rows if row["settings"]]
     return "\n".join([
-        f"{machine['model']}; {' '.join(machine['flags'])}",
+        f"{processor['model']}; {' '.join(processor['flags'])}",
         f"1 thread, batch 1, {rows[0]['runs']} runs each in turns, slimpilot with {isa}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items()),
         "net µs: ONNX Runtime less what a run of an empty model costs through the same Python binding; the ratios use it.",
@@ -215,12 +204,12 @@ def main():
     options = parse_arguments()
     recording.write_recording(options.out / "recording")
     rows = [row for network in options.networks for row in compare_network(network, options)]
-    machine, versions = cpu(), {name: importlib.metadata.version(name) for name in PACKAGES}
+    processor, versions = machine.cpu(), {name: importlib.metadata.version(name) for name in PACKAGES}
     broken = broken_promises(rows)
     promise = "not slower than ONNX Runtime on pilotnet and pilotnet_same in f32 and int8; DeepestLSTM f32 under .15 ms"
     verdict = f"{'FAIL' if broken else 'PASS'}: {promise}" + "".join(f"; {reason}" for reason in broken)
-    text = "\n\n".join([table(rows), explanation(rows, machine, versions), verdict])
-    result = {"cpu": machine, "versions": versions, "threads": 1, "batch": 1, "rows": rows, "passed": not broken, "broken": broken}
+    text = "\n\n".join([table(rows), explanation(rows, processor, versions), verdict])
+    result = {"cpu": processor, "versions": versions, "threads": 1, "batch": 1, "rows": rows, "passed": not broken, "broken": broken}
     (options.out / "peers.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "peers.txt").write_text(text + "\n")
     print(text)

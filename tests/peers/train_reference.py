@@ -14,29 +14,41 @@ MEAN, DEVIATION = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0
 
 
 def resize(image, height, width):
-    """Bilinear, half-pixel centres, rounded to 8 bits: OpenCV's INTER_LINEAR."""
+    """Bilinear, half-pixel centres, weights of 11 bits, rounded to 8 bits: the engine's, close to OpenCV's INTER_LINEAR."""
     def samples(source, target):
         position = (np.arange(target) + 0.5) * source / target - 0.5
         first = np.clip(np.floor(position).astype(int), 0, source - 1)
-        return first, np.minimum(first + 1, source - 1), np.clip(position - first, 0, 1)
+        return first, np.minimum(first + 1, source - 1), np.floor(np.clip(position - first, 0, 1) * 2048 + 0.5) / 2048
     above, below, down = samples(image.shape[0], height)
     left, right, across = samples(image.shape[1], width)
     rows = image[above] * (1 - down)[:, None, None] + image[below] * down[:, None, None]
     columns = rows[:, left] * (1 - across)[None, :, None] + rows[:, right] * across[None, :, None]
-    return np.rint(columns)
+    return np.floor(columns + 0.5)
+
+
+def read_picture(path, height, width):
+    """The road in a frame at the network's size, uint8 (height, width, 3)."""
+    from PIL import Image
+    picture = np.asarray(Image.open(path).convert("RGB"), np.float32)
+    return resize(picture[240:480], height, width).astype(np.uint8)
+
+
+def read_labels(folder):
+    """Paths of a recording's pictures and v and w, scaled to 0…1."""
+    with open(folder / "data.csv") as file:
+        rows = list(csv.DictReader(file))
+    labels = [[(float(row["v"]) - 6.5) / 17.5, (float(row["w"]) + 7.1) / 14.2] for row in rows]
+    return [folder / row["image_name"] for row in rows], np.float32(labels)
 
 
 def read(folder, network):
-    from PIL import Image
     height, width = (50, 100) if network.startswith("deepest") else (66, 200)
-    images, labels = [], []
-    with open(folder / "data.csv") as file:
-        for row in csv.DictReader(file):
-            picture = np.asarray(Image.open(folder / row["image_name"]).convert("RGB"), np.float32)
-            picture = resize(picture[240:480], height, width).astype(np.float32) / 255
-            images.append(picture if network == "pilotnet" else (picture - MEAN) / DEVIATION)
-            labels.append([(float(row["v"]) - 6.5) / 17.5, (float(row["w"]) + 7.1) / 14.2])
-    return np.stack(images).astype(np.float32), np.float32(labels)
+    paths, labels = read_labels(folder)
+    images = []
+    for path in paths:
+        picture = read_picture(path, height, width).astype(np.float32) / 255
+        images.append(picture if network == "pilotnet" else (picture - MEAN) / DEVIATION)
+    return np.stack(images).astype(np.float32), labels
 
 
 def torch_network(name):
