@@ -112,6 +112,8 @@ holds evaluated.json '"latency_ms_p50":'
 expect 0 "slim MB" evaluate out/int8_only.tflite out/int8_only.slim --data recording --frames 0::8
 grep -qE "^out/int8_only.slim .* inf " output && passed=$((passed + 1)) || fail "a .slim computes something else than its .tflite"
 expect 0 "worst layer" compare out/float32.tflite out/int8_only.tflite --data recording --frames 0::8
+expect 0 "SQNR dB" info out/int8_only.tflite --against out/float32.tflite --data recording --frames 0::8
+grep -qE "conv1 .* [0-9]+\.[0-9] +(dense|codebook|mask|gaps)" output && passed=$((passed + 1)) || fail "info does not say how exact a layer is"
 expect 0 "hurts most" sensitivity out/float32.tflite --data recording --frames 0::16 --calibration-frames 8
 expect_error "selects no frame" evaluate out/float32.tflite --data recording --frames 5000:
 expect_error "there is no technique 'int7'" optimize random:pilotnet --data recording --techniques int7
@@ -125,9 +127,11 @@ holds path.svg "</svg>"
 expect 0 "1/1" drive constant:6:0.5 --circuit ring.csv
 expect 0 "0/1" drive constant:6:0 --circuit ring.csv
 expect 0 "latency ms" drive expert --circuit ring.csv --sweep latency-ms:0:400:400
-expect 0 "ring" optimize out/float32.tflite --data recording --frames 0::40 --techniques float32,int8_only --out driven --drive ring.csv --starts 1
+expect 0 "ring" optimize out/float32.tflite --data recording --frames 0::40 --techniques float32,int8_only --out driven --sensitivity --drive ring.csv --starts 1
 holds driven/results.json '"success_rate_95"'
 holds driven/report.html "Driven paths"
+holds driven/report.html "Each layer"
+holds driven/report.html "Hurts most"
 expect 2 "--circuit is required" drive expert
 expect 2 "constant:V:W" drive constant:6 --circuit ring.csv
 expect 2 "--sweep must be" drive expert --circuit ring.csv --sweep latency-ms:5
@@ -172,6 +176,22 @@ if [ -x "$(dirname "$program")/slimpilot_training" ]; then
   mkdir -p own/steps && echo mine >own/steps/notes.txt
   expect 0 "qat" optimize out/float32.tflite --data recording --frames 0::4 --effort quick --threads 1 --techniques qat --out own
   [ "$(cat own/steps/notes.txt)" = mine ] || fail "somebody's file is removed"
+  # Killed in the middle and started again, it ends with the table of a run that went through; times differ.
+  learn="optimize out/float32.tflite --data recording --frames 0::4 --effort quick --threads 1 --techniques float32,pqat,pcqat"
+  expect 0 "pcqat" $learn --out whole_run
+  "$program" $learn --out torn_run >/dev/null 2>&1 &
+  for _ in $(seq 600); do
+    [ -s torn_run/steps/recipes.txt ] && break
+    sleep .1
+  done
+  { kill -KILL $! && wait $!; } 2>/dev/null
+  if grep -q pcqat torn_run/results.json 2>/dev/null; then fail "the run was not killed early enough"; fi
+  expect 0 "pcqat" $learn --out torn_run
+  without_times() { sed "s/$1/RUN/" "$1/results.json" | grep -v '"latency_ms'; }
+  if diff <(without_times whole_run) <(without_times torn_run) >output; then passed=$((passed + 1)); else fail "the tables differ"; fi
+  for step in whole_run/steps/*.slim; do
+    if cmp -s "$step" "torn_run/steps/${step##*/}"; then passed=$((passed + 1)); else fail "$step differs"; fi
+  done
   expect 1 "frames to learn from" optimize out/float32.tflite --data recording --techniques qat --out aware2
   echo '{"mine": "shrink"}' >bad.json
   expect_error "there is no pass 'shrink'" optimize out/float32.tflite --data recording --recipes bad.json --out aware2

@@ -12,7 +12,7 @@
 namespace slimpilot {
 namespace {
 
-constexpr size_t kComparedFrames = 40;
+constexpr size_t kComparedFrames = 40, kSensitivityFrames = 300;
 
 LayerResult result_of(const Node& node, const Value& constant) {
   const WeightStatistics statistics = weight_statistics(constant);
@@ -66,7 +66,8 @@ void add_deviations(std::vector<LayerResult>& layers, const Graph& graph, const 
     if (const auto found = sqnr_db.find(result_name[layer.layer]); found != sqnr_db.end()) layer.sqnr_db = found->second;
 }
 
-Sensitivity sensitivity_of(Graph graph, Calibrator& calibrator, const Dataset& frames) {
+Sensitivity sensitivity_of(Graph graph, Calibrator& calibrator, const Dataset& all_frames) {
+  const Dataset frames = thinned(all_frames, kSensitivityFrames);
   graph = equalize_channels(graph, calibrator(graph));
   const Predictions expected = predict(Plan(graph), graph.preprocessing, frames, "float32", progress_output());
   const auto sqnr_db = [&](const std::set<std::string>& real, const std::string& title) {
@@ -74,7 +75,7 @@ Sensitivity sensitivity_of(Graph graph, Calibrator& calibrator, const Dataset& f
     const Predictions actual = predict(Plan(integer), graph.preprocessing, frames, title, progress_output());
     return compare_with_reference(actual, expected).overall.sqnr_db;
   };
-  Sensitivity result{.all_db = sqnr_db({}, "int8")};
+  Sensitivity result{.frames = frames.size(), .all_db = sqnr_db({}, "int8")};
   for (const Node& node : graph.nodes) {
     std::set<std::string> others = names_of(graph);
     others.erase(node.name);

@@ -15,7 +15,8 @@ std::vector<LayerResult> layer_results(const Graph& graph);
 /// Completes sqnr_db from running both networks on a few of the frames, spread over them.
 void add_deviations(std::vector<LayerResult>& layers, const Graph& graph, const Graph& reference, const Dataset& frames);
 
-/// Quantizes each layer alone and everything but it, and compares with float32 on the frames.
+/// Quantizes each layer alone and everything but it, and compares with float32 on a few hundred of the frames, spread over
+/// them.
 Sensitivity sensitivity_of(Graph graph, Calibrator& calibrator, const Dataset& frames);
 
 }  // namespace slimpilot

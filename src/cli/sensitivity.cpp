@@ -28,7 +28,7 @@ void run_sensitivity(int argc, char** argv) {
   const SplitFrames frames = split_frames(calibrating, graph, all, selected);
   Calibrator calibrator(calibrating, graph, frames.calibration);
   const Sensitivity sensitivity = sensitivity_of(graph, calibrator, frames.evaluated);
-  fmt::print("{} frames, {}", frames.evaluated.size(), sensitivity_table(sensitivity));
+  fmt::print("{}", sensitivity_table(sensitivity));
 }
 
 }  // namespace slimpilot

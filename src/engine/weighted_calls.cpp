@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "engine/kernels/packing.h"
 #include "engine/node_calls.h"
@@ -42,12 +43,15 @@ RealResult real_result(const Site& s, ActivationKind activation, int outputs) {
   return result;
 }
 
-/// Sums of the weights of each output; `channel_of(i)` is the output that weight i belongs to.
-template <class F>
-std::vector<int32_t> weight_sums(const Value& weights, int outputs, F&& channel_of) {
-  std::vector<int32_t> sums(static_cast<size_t>(outputs));
+/// Sums of the weights of each output, whose weights lie one after the other.
+std::vector<int32_t> weight_sums(const Value& weights, int outputs) {
   const auto w = weights.elements<int8_t>();
-  for (size_t i = 0; i < w.size(); ++i) sums[channel_of(i)] += w[i];
+  const size_t per_output = w.size() / static_cast<size_t>(outputs);
+  std::vector<int32_t> sums;
+  for (size_t first = 0; first < w.size(); first += per_output) {
+    const auto part = w.subspan(first, per_output);
+    sums.push_back(std::accumulate(part.begin(), part.end(), 0));
+  }
   return sums;
 }
 
@@ -108,10 +112,7 @@ NodeCall packed_call(const Site& s, const Kernels& kernels, std::array<std::stri
     args.real = real_result(s, activation, shape.outputs);
   else
     args.integer = integer_result(s, activation, shape.outputs);
-  if (integer_weights) {
-    const size_t per_output = static_cast<size_t>(shape.rows) * static_cast<size_t>(shape.k);
-    args.integer.weight_sum = s.keep_channels(weight_sums(s.input(1), shape.outputs, [&](size_t i) { return i / per_output; }));
-  }
+  if (integer_weights) args.integer.weight_sum = s.keep_channels(weight_sums(s.input(1), shape.outputs));
   const auto packed = pack_weights(s.input(1).data, shape, element_size(w), kernel->layout);
   args.weights = s.constants.keep(packed);
   return {.kernel = name, .call = Call<Args>{kernel->run, args}, .scratch_bytes = scratch};

@@ -90,7 +90,7 @@ Json to_json(const LayerResult& l) {
 }
 
 Json to_json(const Sensitivity& s) {
-  Json json{{"all_db", number(s.all_db)}, {"worst", s.worst().layer}, {"layers", Json::array()}};
+  Json json{{"frames", s.frames}, {"all_db", number(s.all_db)}, {"worst", s.worst().layer}, {"layers", Json::array()}};
   for (const LayerSensitivity& l : s.layers)
     json["layers"].push_back({{"layer", l.layer}, {"alone_db", number(l.alone_db)}, {"without_db", number(l.without_db)}});
   return json;

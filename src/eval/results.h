@@ -47,6 +47,7 @@ struct LayerSensitivity {
   double alone_db = 0, without_db = 0;
 };
 struct Sensitivity {
+  size_t frames = 0;  // compared
   double all_db = 0;  // everything is quantized
   std::vector<LayerSensitivity> layers;
   /// The layer without which int8 is closest to float32.

@@ -132,8 +132,8 @@ std::string sensitivity_table(const Sensitivity& sensitivity) {
   for (const LayerSensitivity& l : sensitivity.layers)
     rows.push_back({l.layer, decibels(l.alone_db), decibels(l.without_db), decibels(l.without_db - sensitivity.all_db)});
   const LayerSensitivity& worst = sensitivity.worst();
-  return fmt::format("all layers in int8: {} dB\n{}\nhurts most: {} ({} dB without it)\n", decibels(sensitivity.all_db),
-                     aligned_table(rows), worst.layer, decibels(worst.without_db));
+  return fmt::format("{} frames, all layers in int8: {} dB\n{}\nhurts most: {} ({} dB without it)\n", sensitivity.frames,
+                     decibels(sensitivity.all_db), aligned_table(rows), worst.layer, decibels(worst.without_db));
 }
 
 std::string outputs_table(const RunResult& run) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "training/libtorch/integer_forward.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
@@ -44,6 +45,19 @@ at::Tensor as_quantized(const at::Tensor& x, const Value& value) {
   const double scale = value.quantization->scale[0], zero = value.quantization->zero_point[0];
   const auto [low, high] = integer_range(value.type);
   return (at::clamp(at::round(x / scale) + zero, low, high) - zero) * scale;
+}
+
+at::Tensor along_scales(const Value& value, const at::Tensor& numbers) {
+  std::vector<int64_t> shape(value.shape.size(), 1);
+  if (const int axis = value.quantization->axis; axis >= 0) shape[static_cast<size_t>(axis)] = numbers.size(0);
+  return numbers.reshape(shape);
+}
+
+at::Tensor scale_tensor(const Value& value) {
+  const std::vector<float>& scale = value.quantization->scale;
+  at::Tensor tensor = at::empty({static_cast<int64_t>(scale.size())}, at::kFloat);
+  std::copy(scale.begin(), scale.end(), tensor.data_ptr<float>());
+  return along_scales(value, tensor);
 }
 
 RealRange real_range(const Value& value) {

@@ -18,6 +18,11 @@ std::vector<at::Tensor> integer_forward(const Graph& graph, const at::Tensor& im
 /// The real numbers that a quantized input stands for: rounded and limited as the engine does.
 at::Tensor as_quantized(const at::Tensor& x, const Value& value);
 
+/// One number per index of the dimension that the value's scales run along, shaped to multiply a tensor of the value's shape.
+at::Tensor along_scales(const Value& value, const at::Tensor& numbers);
+/// The value's scales in that shape.
+at::Tensor scale_tensor(const Value& value);
+
 /// The least and the greatest real number that an integer value can hold.
 struct RealRange {
   double low, high;

@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "training/libtorch/learned_ranges.h"
 
-#include <cstring>
-
 #include "graph/weights.h"
 #include "optimize/integer_scales.h"
+#include "training/libtorch/integer_forward.h"
 
 namespace slimpilot {
-namespace {
-
-at::Tensor tensor_of(const std::vector<float>& numbers) {
-  at::Tensor tensor = at::empty({static_cast<int64_t>(numbers.size())}, at::kFloat);
-  std::memcpy(tensor.data_ptr<float>(), numbers.data(), numbers.size() * sizeof(float));
-  return tensor;
-}
-
-}  // namespace
 
 LearnedRanges::LearnedRanges(const Graph& graph) : scale_of_value_(graph.values.size(), -1) {
   const auto add = [&](ValueId id) {
@@ -23,7 +13,7 @@ LearnedRanges::LearnedRanges(const Graph& graph) : scale_of_value_(graph.values.
     at::Tensor factor = at::zeros({static_cast<int64_t>(value.quantization->scale.size())}, at::kFloat);
     factor.set_requires_grad(true);
     scale_of_value_[static_cast<size_t>(id)] = static_cast<int>(scales_.size());
-    scales_.push_back({"range of " + value.name, {id}, tensor_of(value.quantization->scale), factor});
+    scales_.push_back({"range of " + value.name, {id}, scale_tensor(value).flatten(), factor});
   };
   for (const ValueId id : weights_of(graph))
     if (graph.value(id).quantization) add(id);
@@ -44,10 +34,7 @@ at::Tensor LearnedRanges::scale_of(const Graph& graph, ValueId id) const {
   const int index = scale_of_value_[static_cast<size_t>(id)];
   if (index < 0) return {};
   const Scale& scale = scales_[static_cast<size_t>(index)];
-  std::vector<int64_t> shape(graph.value(id).shape.size(), 1);
-  if (const int axis = graph.value(id).quantization->axis; axis >= 0)
-    shape[static_cast<size_t>(axis)] = scale.calibrated.size(0);
-  return (scale.calibrated * scale.log_factor.exp()).reshape(shape);
+  return along_scales(graph.value(id), scale.calibrated * scale.log_factor.exp());
 }
 
 void LearnedRanges::store(Graph& graph) const {

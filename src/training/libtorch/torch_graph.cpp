@@ -138,32 +138,41 @@ void refuse_untrainable(const Graph& graph) {
 }
 
 template <class T>
-void store_rounded(Value& value, const float* reals, const IntegerRange& range) {
-  const Quantization& q = *value.quantization;
-  size_t stride = 1;
-  for (size_t d = static_cast<size_t>(q.axis) + 1; q.axis >= 0 && d < value.shape.size(); ++d)
-    stride *= static_cast<size_t>(value.shape[d]);
+void store_rounded(Value& value, const float* reals) {
+  constexpr int64_t most = 1 << 30;
+  const std::vector<float>& scale = value.quantization->scale;
   const std::span<T> integers = value.elements<T>();
   for (size_t i = 0; i < integers.size(); ++i) {
-    const double scale = q.scale[q.axis < 0 ? 0 : i / stride % q.scale.size()];
-    integers[i] = static_cast<T>(std::clamp<int64_t>(std::llround(reals[i] / scale), range.low, range.high));
+    const double steps = reals[i] / static_cast<double>(scale[i % scale.size()]);
+    integers[i] = static_cast<T>(std::clamp<int64_t>(std::llround(steps), -most, most));
   }
 }
 
-/// The constant from its real numbers: as they are, or the nearest integers (weights: −127…127).
-void store(Value& value, const float* reals) {
+/// The constant from its real numbers: as they are, or the nearest integers (weights: −127…127; biases: at most 30 bits).
+void store(Value& value, const at::Tensor& reals) {
+  const float* const first = reals.data_ptr<float>();
   switch (value.type) {
-    case ElementType::f32: std::memcpy(value.data.data(), reals, value.data.size()); return;
-    case ElementType::s8: return store_rounded<int8_t>(value, reals, {-127, 127});
-    case ElementType::s32: return store_rounded<int32_t>(value, reals, {-(1 << 30), 1 << 30});
-    case ElementType::s64: return store_rounded<int64_t>(value, reals, {-(1 << 30), 1 << 30});
+    case ElementType::f32: std::memcpy(value.data.data(), first, value.data.size()); return;
+    case ElementType::s8: {
+      const at::Tensor steps = at::clamp(at::round(reals.detach() / scale_tensor(value)), -127, 127).to(at::kChar).contiguous();
+      std::memcpy(value.data.data(), steps.data_ptr<int8_t>(), value.data.size());
+      return;
+    }
+    case ElementType::s32: return store_rounded<int32_t>(value, first);
+    case ElementType::s64: return store_rounded<int64_t>(value, first);
     default: check(false);
   }
 }
 
 at::Tensor real_tensor(const Value& value) {
+  const std::vector<int64_t> shape(value.shape.begin(), value.shape.end());
+  const auto is_zero = [](int32_t zero_point) { return zero_point == 0; };
+  if (value.type == ElementType::s8 && value.quantization && std::ranges::all_of(value.quantization->zero_point, is_zero)) {
+    auto* const elements = const_cast<std::byte*>(value.data.data());  // from_blob wants it so
+    return at::from_blob(elements, shape, at::kChar).to(at::kFloat) * scale_tensor(value);
+  }
   const std::vector<float> reals = constant_as_floats(value);
-  at::Tensor tensor = at::empty(std::vector<int64_t>(value.shape.begin(), value.shape.end()), at::kFloat);
+  at::Tensor tensor = at::empty(shape, at::kFloat);
   std::memcpy(tensor.data_ptr<float>(), reals.data(), reals.size() * sizeof(float));
   return tensor;
 }
@@ -320,7 +329,7 @@ Graph TorchGraph::to_graph() const {
   if (ranges_) ranges_->store(graph);
   for (const Parameter& p : parameters_) {
     const bool follows = p.value != kNoValue && (p.trainable || !graph.value(p.value).quantization);
-    if (follows) store(graph.value(p.value), p.tensor.data_ptr<float>());
+    if (follows) store(graph.value(p.value), p.tensor);
   }
   return graph;
 }
