@@ -15,8 +15,6 @@ class Evaluator {
   /// Errors against labels, deviation from the reference, latency; status "ok".
   ModelResult evaluate(const std::string& name, const Graph& graph) const;
 
-  const Dataset& dataset() const { return *dataset_; }
-
  private:
   const Dataset* dataset_;
   Predictions reference_;

@@ -82,30 +82,6 @@ std::string row_command(int argc, char** argv, std::string technique) {
   return command_text(static_cast<int>(words.size()), words.data());
 }
 
-ModelResult run_technique(const Technique& technique, const PassContext& context, StepCache* cache, const Evaluator& evaluator,
-                          const Options& options) {
-  const auto path = std::filesystem::path(options.out) / (technique.name + ".tflite");
-  ModelResult result;
-  result.technique = technique.name;
-  try {
-    const Graph optimized = run_recipe(technique.steps, context, cache);
-    const size_t bytes = write_model(optimized, path);
-    const size_t slim_bytes = write_model(optimized, std::filesystem::path(path).replace_extension(".slim"));
-    const Graph written = read_model(path);  // what is measured is what the file holds
-    result = evaluator.evaluate(technique.name, written);
-    result.size_bytes = bytes;
-    result.slim_bytes = slim_bytes;
-    result.model_path = path.string();
-    result.layers = layer_results(written);
-    add_deviations(result.layers, written, *context.original, evaluator.dataset());
-    const std::string note = float_ops_note(written);
-    if (!note.empty()) result.status = "ok, " + note;
-  } catch (const Error& e) {
-    result.status = std::string("failed: ") + e.what();
-  }
-  return result;
-}
-
 /// Drives what the file holds on every circuit, its own latency injected unless one is given, and draws the paths.
 std::vector<DrivingResult> drive_technique(const ModelResult& model, const Options& options) {
   const DriverModel driver(model.technique, read_model(model.model_path));
@@ -148,6 +124,104 @@ void write_report(const std::filesystem::path& folder) {
   }
 }
 
+void print_tables(const RunResult& run) {
+  fmt::print("{}", results_table(run));
+  const auto any = [&](bool (*is)(const ModelResult&)) { return std::ranges::any_of(run.models, is); };
+  if (any([](const ModelResult& m) { return m.outputs.size() > 1; })) fmt::print("\n{}", outputs_table(run));
+  if (any([](const ModelResult& m) { return !m.driving.empty(); })) fmt::print("\n{}", driving_results_table(run));
+  if (run.sensitivity) fmt::print("\n{}", sensitivity_table(*run.sensitivity));
+}
+
+/// The techniques of one run, and everything that they have in common.
+class Optimization {
+ public:
+  /// Reads the model and the recordings, chooses the frames, and prepares training if a technique trains.
+  Optimization(const Options& options, std::vector<Technique> techniques)
+      : options_(options), techniques_(std::move(techniques)), graph_(load_model(options.model, options.model_options)) {
+    make_folder(options_.out);
+    std::vector<FrameId> selected;
+    Dataset all = load_dataset(options_.data, options_.model_options, graph_, selected);
+    graph_ = simplify(std::move(graph_));
+    frames_ = split_frames(options_.calibrating, graph_, all, selected);
+    fmt::print(stderr, "{}: {} frames evaluated, {} for calibration\n", options_.model, frames_.evaluated.size(),
+               frames_.calibration.size());
+    calibrator_.emplace(options_.calibrating, graph_, frames_.calibration);
+    if (std::ranges::any_of(techniques_, [](const Technique& t) { return t.needs().training; })) {
+      tuning_ = make_tuning(options_.tuning, graph_, std::move(all), selected, options_.calibrating.seed);
+      steps_.emplace(file("steps"), tuning_.settings + calibrator_->settings());
+    }
+    evaluator_.emplace(graph_, frames_.evaluated);
+  }
+
+  /// Makes, measures and drives one technique after the other; results.json is there after each.
+  RunResult run(int argc, char** argv) {
+    RunResult run{.command = command_text(argc, argv),
+                  .model = options_.model,
+                  .reference = "float32",
+                  .frames = frames_.evaluated.size(),
+                  .calibration_frames = frames_.calibration.size(),
+                  .sample_frames = save_sample_frames(frames_.evaluated, options_)};
+    if (options_.sensitivity) run.sensitivity = sensitivity_of(graph_, *calibrator_, frames_.evaluated);
+    WorkList work(pieces(), progress_output());
+    for (const Technique& technique : techniques_) {
+      check_cancelled();
+      work.next();
+      run.models.push_back(make(technique));
+      ModelResult& made = run.models.back();
+      if (!options_.driving.circuits.empty() && !made.model_path.empty()) made.driving = drive_technique(made, options_);
+      made.command = row_command(argc, argv, technique.name);
+      write_results(run, file("results.json"));
+    }
+    return run;
+  }
+
+ private:
+  std::filesystem::path file(const std::string& name) const { return std::filesystem::path(options_.out) / name; }
+  StepCache* steps() { return steps_ ? &*steps_ : nullptr; }
+
+  std::vector<WorkList::Piece> pieces() {
+    const std::vector<int> epochs = training_epochs(techniques_, options_.tuning.most_epochs(), steps());
+    std::vector<WorkList::Piece> pieces;
+    for (size_t i = 0; i < techniques_.size(); ++i) pieces.push_back({techniques_[i].name, epochs[i]});
+    return pieces;
+  }
+
+  /// What is measured is what the files hold; a technique that fails says so in its row.
+  ModelResult make(const Technique& technique) {
+    if (technique.needs().training) fmt::print(stderr, "{}: {}\n", technique.name, to_text(technique.steps));
+    const PassContext context{std::ref(*calibrator_), tuning_.tuner.get(), &graph_, options_.tuning.most_epochs()};
+    const auto path = file(technique.name + ".tflite");
+    ModelResult result;
+    result.technique = technique.name;
+    try {
+      const Graph optimized = run_recipe(technique.steps, context, steps());
+      const size_t bytes = write_model(optimized, path);
+      const size_t slim_bytes = write_model(optimized, file(technique.name + ".slim"));
+      const Graph written = read_model(path);
+      result = evaluator_->evaluate(technique.name, written);
+      result.size_bytes = bytes;
+      result.slim_bytes = slim_bytes;
+      result.model_path = path.string();
+      result.layers = layer_results(written);
+      add_deviations(result.layers, written, graph_, frames_.evaluated);
+      const std::string note = float_ops_note(written);
+      if (!note.empty()) result.status = "ok, " + note;
+    } catch (const Error& e) {
+      result.status = std::string("failed: ") + e.what();
+    }
+    return result;
+  }
+
+  const Options& options_;
+  std::vector<Technique> techniques_;
+  Graph graph_;  // simplified: what every technique begins with
+  SplitFrames frames_;
+  std::optional<Calibrator> calibrator_;
+  Tuning tuning_;
+  std::optional<StepFiles> steps_;  // what does not train leaves trained steps of other runs alone
+  std::optional<Evaluator> evaluator_;
+};
+
 }  // namespace
 
 void run_optimize(int argc, char** argv) {
@@ -157,49 +231,11 @@ void run_optimize(int argc, char** argv) {
   const bool trains = std::ranges::any_of(techniques, [](const Technique& t) { return t.needs().training; });
   if (trains) continue_as_training_program(argc, argv);
   options.driving.circuits_to_drive();  // says early what is wrong
-  Graph graph = load_model(options.model, options.model_options);
-  make_folder(options.out);
-  std::vector<FrameId> selected;
-  Dataset all = load_dataset(options.data, options.model_options, graph, selected);
-  graph = simplify(std::move(graph));
-  const auto [calibrating, evaluated] = split_frames(options.calibrating, graph, all, selected);
-  fmt::print(stderr, "{}: {} frames evaluated, {} for calibration\n", options.model, evaluated.size(), calibrating.size());
-  RunResult run{.command = command_text(argc, argv),
-                .model = options.model,
-                .reference = "float32",
-                .frames = evaluated.size(),
-                .calibration_frames = calibrating.size()};
-  Calibrator calibrator(options.calibrating, graph, calibrating);
-  Tuning tuning;
-  if (trains) tuning = make_tuning(options.tuning, graph, std::move(all), selected, options.calibrating.seed);
-  std::optional<StepFiles> cache;  // what does not train leaves trained steps of other runs alone
-  if (trains) cache.emplace(std::filesystem::path(options.out) / "steps", tuning.settings + calibrator.settings());
-  const PassContext context{std::ref(calibrator), tuning.tuner.get(), &graph, options.tuning.most_epochs()};
-  const Evaluator evaluator(graph, evaluated);
-  run.sample_frames = save_sample_frames(evaluated, options);
-  if (options.sensitivity) run.sensitivity = sensitivity_of(graph, calibrator, evaluated);
-  const std::vector<int> epochs = training_epochs(techniques, options.tuning.most_epochs(), cache ? &*cache : nullptr);
-  std::vector<WorkList::Piece> pieces;
-  for (size_t i = 0; i < techniques.size(); ++i) pieces.push_back({techniques[i].name, epochs[i]});
-  WorkList work(std::move(pieces), progress_output());
-  for (const Technique& technique : techniques) {
-    check_cancelled();
-    work.next();
-    if (technique.needs().training) fmt::print(stderr, "{}: {}\n", technique.name, to_text(technique.steps));
-    run.models.push_back(run_technique(technique, context, cache ? &*cache : nullptr, evaluator, options));
-    if (!options.driving.circuits.empty() && !run.models.back().model_path.empty())
-      run.models.back().driving = drive_technique(run.models.back(), options);
-    run.models.back().command = row_command(argc, argv, technique.name);
-    write_results(run, std::filesystem::path(options.out) / "results.json");
-  }
-  fmt::print("{}", results_table(run));
-  if (evaluated.columns.size() > 1) fmt::print("\n{}", outputs_table(run));
-  if (!options.driving.circuits.empty()) fmt::print("\n{}", driving_results_table(run));
-  if (run.sensitivity) fmt::print("\n{}", sensitivity_table(*run.sensitivity));
+  const RunResult run = Optimization(options, techniques).run(argc, argv);
+  print_tables(run);
   write_report(options.out);
-  const bool any_failed =
-      std::any_of(run.models.begin(), run.models.end(), [](const ModelResult& m) { return m.status.starts_with("failed"); });
-  if (any_failed) throw Error("some techniques failed; the table says why");
+  const auto failed = [](const ModelResult& m) { return m.status.starts_with("failed"); };
+  if (std::ranges::any_of(run.models, failed)) throw Error("some techniques failed; the table says why");
 }
 
 }  // namespace slimpilot

@@ -113,7 +113,8 @@ Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all
                            .epoch_frames = options.epoch_frames > 0 ? options.epoch_frames : uint64_t{quick ? 2000u : 14000u},
                            .threads = options.threads};
   TrainData data = split(all);
-  std::string settings = settings_text(graph, data, train, options.threads) + "effort: " + options.effort + "\n";
+  std::string settings =
+      settings_text(graph, data, train, options.threads) + "effort: " + options.effort + "\nprogram: " + program_text() + "\n";
   return {make_fine_tuner(graph, std::move(data), train, {progress_output(), print_epoch}), std::move(settings)};
 }
 

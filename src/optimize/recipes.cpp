@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "graph/weights.h"
 #include "optimize/passes.h"
 
 namespace slimpilot {
@@ -256,6 +257,19 @@ void require_real_weights(const Graph& graph, const Pass& pass) {
                   std::string(type_name(value.type)) + "; begin with the float32 model, and quantize last");
 }
 
+/// A pass may change weights only as the passes before it have promised.
+void require_promises(const Graph& graph, const Pass& pass) {
+  for (const ValueId id : weights_of(graph)) {
+    const Value& weight = graph.value(id);
+    const int most = weight.constraint.max_distinct;
+    if (most == 0 || weight.type == ElementType::f16) continue;
+    const int distinct = equal_groups(weight).most_distinct;
+    if (distinct > most)
+      throw Error(std::string(pass.name) + " leaves " + std::to_string(distinct) + " different numbers in '" + weight.name +
+                  "', which promised at most " + std::to_string(most) + "; put " + std::string(pass.name) + " before cluster");
+  }
+}
+
 }  // namespace
 
 std::vector<int> training_epochs(const std::vector<Technique>& techniques, int most_epochs, StepCache* cached) {
@@ -288,6 +302,7 @@ Graph run_recipe(std::span<const RecipeStep> steps, const PassContext& context, 
     if (step.pass->needs.real_weights) require_real_weights(graph, *step.pass);
     graph = step.pass->run(std::move(graph), step.settings, context);
     verify(graph);
+    require_promises(graph, *step.pass);
     if (cache != nullptr && step.pass->needs.training) cache->keep(to_text(steps.first(done + 1)), graph);
   }
   return graph;

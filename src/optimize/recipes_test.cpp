@@ -86,6 +86,8 @@ TEST(Recipes, RefuseWhatMakesNoSense) {
   for (const char* recipe : {"prune", "cluster", "prune_channels", "equalize_channels", "quantize_float16", "quantize_integer"})
     EXPECT_NE(error_of_run(recipe, integer).find("needs float32 weights"), std::string::npos) << recipe;
   EXPECT_EQ(error_of_run("tune", integer), "");
+  EXPECT_NE(error_of_run("cluster | equalize_channels", graph).find("put equalize_channels before cluster"), std::string::npos);
+  EXPECT_EQ(error_of_run("prune | equalize_channels | cluster | quantize_integer", graph), "");
   EXPECT_NE(error_of_run("tune epochs=2.5", graph).find("must be a whole number"), std::string::npos);
   EXPECT_NE(error_of_run("cluster clusters=nan", graph).find("must be a whole number"), std::string::npos);
 }

@@ -6,6 +6,8 @@
 #include <locale>
 #include <sstream>
 
+#include "host/atomic_file.h"
+
 namespace slimpilot {
 namespace {
 
@@ -40,6 +42,13 @@ std::string dataset_text(const Dataset& dataset) {
     hash.add(labels.data(), labels.size() * sizeof(float));
   }
   return std::to_string(dataset.size()) + " frames " + std::to_string(hash.value());
+}
+
+std::string program_text() {
+  const std::string bytes = read_file("/proc/self/exe");
+  Hash hash;
+  hash.add(bytes.data(), bytes.size());
+  return std::to_string(hash.value());
 }
 
 std::string settings_text(const Graph& graph, const TrainData& data, const TrainOptions& options, int threads) {
