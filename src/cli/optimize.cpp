@@ -139,6 +139,7 @@ class Optimization {
   Optimization(const Options& options, std::vector<Technique> techniques)
       : options_(options), techniques_(std::move(techniques)), graph_(load_model(options.model, options.model_options)) {
     make_folder(options_.out);
+    remove_torn_files(options_.out);
     std::vector<FrameId> selected;
     Dataset all = load_dataset(options_.data, options_.model_options, graph_, selected);
     graph_ = simplify(std::move(graph_));

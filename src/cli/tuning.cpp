@@ -32,6 +32,25 @@ TrainData split(const Dataset& frames) {
   return data;
 }
 
+/// Changes the technique of this name or adds one. `source` is where it was read, for messages.
+void set_recipe(std::vector<Technique>& techniques, const std::string& name, const std::string& recipe,
+                const std::string& source) {
+  const std::string place = source + ": " + name + ": ";
+  if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
+    throw Error(place + "a name has lower-case letters, digits and '_', as it names files too");
+  std::vector<RecipeStep> steps;
+  try {
+    steps = parse_recipe(recipe);
+  } catch (const Error& e) {
+    throw Error(place + e.what());
+  }
+  const auto known = std::ranges::find(techniques, name, &Technique::name);
+  if (known != techniques.end())
+    known->steps = std::move(steps);
+  else
+    techniques.push_back({name, "from " + source, std::move(steps)});
+}
+
 /// {"name": "recipe", …}
 void read_recipes(std::vector<Technique>& techniques, const std::filesystem::path& file) {
   nlohmann::ordered_json json;
@@ -43,23 +62,9 @@ void read_recipes(std::vector<Technique>& techniques, const std::filesystem::pat
   if (!json.is_object())
     throw Error(file.string() + R"(: must be an object like {"pqat": "prune sparsity=0.7 | tune epochs=3"})");
   for (const auto& item : json.items()) {
-    const std::string& name = item.key();
-    const auto& recipe = item.value();
-    const auto fail = [&](const std::string& what) { throw Error(file.string() + ": " + name + ": " + what); };
-    if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
-      fail("a name has lower-case letters, digits and '_', as it names files too");
-    if (!recipe.is_string()) fail("must be a text of passes, \"prune | tune\"");
-    std::vector<RecipeStep> steps;
-    try {
-      steps = parse_recipe(recipe.get<std::string>());
-    } catch (const Error& e) {
-      fail(e.what());
-    }
-    const auto known = std::ranges::find(techniques, name, &Technique::name);
-    if (known != techniques.end())
-      known->steps = std::move(steps);
-    else
-      techniques.push_back({name, "from " + file.string(), std::move(steps)});
+    if (!item.value().is_string())
+      throw Error(file.string() + ": " + item.key() + ": must be a text of passes, \"prune | tune\"");
+    set_recipe(techniques, item.key(), item.value().get<std::string>(), file.string());
   }
 }
 
@@ -78,6 +83,7 @@ void TuningOptions::declare(Arguments& arguments) {
   arguments.option("--epoch-frames", epoch_frames, "frames that an epoch shows (0: 14000, with --effort quick 2000)");
   arguments.option("--recipes", recipes,
                    "a JSON file that changes or adds techniques: {\"pqat\": \"prune sparsity=0.7 | tune\"}");
+  arguments.option("--recipe", recipe, "one of them: --recipe \"pqat=prune sparsity=0.7 | tune\"");
   arguments.option("--threads", threads, "that train (0: all cores)");
 }
 
@@ -91,6 +97,11 @@ int TuningOptions::most_epochs() const { return effort == "quick" ? 1 : 1000; }
 std::vector<Technique> TuningOptions::techniques() const {
   std::vector<Technique> all = standard_techniques();
   if (!recipes.empty()) read_recipes(all, recipes);
+  for (const std::string& text : recipe) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) throw UsageError("--recipe is NAME=RECIPE, not '" + text + "'");
+    set_recipe(all, text.substr(0, equals), text.substr(equals + 1), "--recipe");
+  }
   return all;
 }
 
@@ -123,6 +134,7 @@ StepFiles::StepFiles(std::filesystem::path folder, const std::string& settings) 
   std::error_code failure;
   std::filesystem::create_directories(folder_, failure);
   if (failure) throw Error(folder_.string() + ": cannot be made: " + failure.message());
+  remove_torn_files(folder_);
   if (std::filesystem::exists(index)) {
     std::istringstream lines(read_file(index));
     for (std::string line; std::getline(lines, line);) known_.push_back(line);

@@ -13,7 +13,7 @@
 namespace slimpilot {
 
 struct TuningOptions {
-  std::vector<std::string> recordings;
+  std::vector<std::string> recordings, recipe;
   std::string effort = "full", recipes;
   uint64_t epoch_frames = 0;
   int threads = 0;
@@ -22,7 +22,7 @@ struct TuningOptions {
   void check_values() const;
   /// The most epochs of a step.
   int most_epochs() const;
-  /// The standard techniques with what --recipes changes. Throws Error for a file that is no JSON of recipes.
+  /// The standard techniques with what --recipes and --recipe change. Throws Error for a file that is no JSON of recipes.
   std::vector<Technique> techniques() const;
 };
 

@@ -31,8 +31,7 @@ Formula1Writer::Formula1Writer(const std::filesystem::path& folder, const std::s
   const auto unfinished = folder_ / kUnfinished;
   if (std::filesystem::exists(unfinished, failure) && read_file(unfinished) != settings)
     throw Error(folder_.string() + ": holds an unfinished recording with other settings; repeat its command or remove it");
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, failure))  // what a killed writer left behind
-    if (entry.path().filename().string().find(".png.tmp-") != std::string::npos) std::filesystem::remove(entry.path(), failure);
+  remove_torn_files(folder_);
   write_file_atomically(unfinished, settings);
   while (std::filesystem::exists(folder_ / (std::to_string(present_) + ".png"), failure)) ++present_;
 }

@@ -7,8 +7,12 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <optional>
+#include <vector>
 
 #include "base/error.h"
 #include "host/input_file.h"
@@ -22,6 +26,19 @@ namespace fs = std::filesystem;
   throw Error(path.string() + ": cannot be written: " + std::strerror(reason));
 }
 
+constexpr const char* kTemporary = ".tmp-";  // and process-number
+
+/// The process in "name.tmp-PROCESS-NUMBER"; none for other names.
+std::optional<pid_t> writer_of(const std::string& name) {
+  const size_t mark = name.rfind(kTemporary);
+  pid_t process = 0;
+  unsigned number = 0;
+  char rest = 0;
+  if (mark == std::string::npos || std::sscanf(name.c_str() + mark, ".tmp-%d-%u%c", &process, &number, &rest) != 2)
+    return std::nullopt;
+  return process;
+}
+
 /// A new file beside the target, removed again unless it was renamed.
 class TemporaryFile {
  public:
@@ -29,7 +46,7 @@ class TemporaryFile {
     static std::atomic<unsigned> counter{0};
     do {  // a killed run with the same process number may have left its file
       path_ = target;
-      path_ += ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+      path_ += kTemporary + std::to_string(getpid()) + "-" + std::to_string(counter++);
       descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (descriptor_ < 0 && errno == EEXIST);
     if (descriptor_ < 0) fail_to_write(target_, errno);
@@ -76,6 +93,17 @@ void write_file_atomically(const fs::path& path, std::span<const std::byte> byte
   TemporaryFile file(path);
   file.write_all(bytes);
   file.rename_to_target(durability);
+}
+
+void remove_torn_files(const fs::path& folder) {
+  std::error_code failure;
+  std::vector<fs::path> torn;
+  for (const auto& entry : fs::directory_iterator(folder, failure)) {
+    const std::optional<pid_t> writer = writer_of(entry.path().filename().string());
+    const bool runs = writer && *writer > 0 && (kill(*writer, 0) == 0 || errno != ESRCH);
+    if (writer && !runs && entry.is_regular_file(failure)) torn.push_back(entry.path());
+  }
+  for (const fs::path& file : torn) fs::remove(file, failure);
 }
 
 std::string read_file(const fs::path& path) {

@@ -23,6 +23,9 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
   write_file_atomically(path, std::as_bytes(std::span(text)));
 }
 
+/// Removes from `folder` the temporary files that killed programs have left; those of programs that run stay.
+void remove_torn_files(const std::filesystem::path& folder);
+
 /// The bytes of a regular file. Throws Error with path and reason.
 std::string read_file(const std::filesystem::path& path);
 

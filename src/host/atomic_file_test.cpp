@@ -59,6 +59,18 @@ TEST_F(AtomicFile, DoesNotReplaceADevice) {
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
 }
 
+TEST_F(AtomicFile, RemovesWhatKilledProgramsLeft) {
+  const std::string own = "a.png.tmp-" + std::to_string(getpid()) + "-0";
+  for (const std::string& name :
+       {std::string("a.png.tmp-999999999-0"), own, std::string("a.tmp-9"), std::string("notes.tmp-x-1")})
+    write_file_atomically(folder_ / name, "x");
+  remove_torn_files(folder_);
+  EXPECT_FALSE(fs::exists(folder_ / "a.png.tmp-999999999-0"));
+  EXPECT_TRUE(fs::exists(folder_ / own));
+  EXPECT_EQ(files(), 3);
+  remove_torn_files(folder_ / "missing");
+}
+
 TEST_F(AtomicFile, ReadsOnlyRegularFiles) {
   EXPECT_EQ(error_of([&] { read_file(folder_); }), folder_.string() + ": is a folder; give a file");
   EXPECT_EQ(error_of([&] { read_file(folder_ / "none"); }),
