@@ -201,30 +201,32 @@ std::string output_table(const Techniques& techniques) {
                     rows);
 }
 
+std::vector<std::string> layer_row(const ReportLayer& l) {
+  const MaybeNumber zeros = l.zeros && l.elements && *l.elements > 0 ? MaybeNumber(100 * *l.zeros / *l.elements) : std::nullopt;
+  return {l.weight,
+          l.shape,
+          l.type,
+          number_text(zeros, "{:.1f}"),
+          number_text(l.distinct, "{:.0f}"),
+          number_text(l.entropy_bits, "{:.2f}"),
+          number_text(l.bytes, "{:.0f}"),
+          number_text(l.slim_bytes, "{:.0f}"),
+          number_text(l.sqnr_db, "{:.1f}"),
+          l.slim_encoding};
+}
+
+/// Weights only: biases and the like, of one dimension, say little.
 std::string layer_tables(const Techniques& techniques) {
+  const std::vector<HtmlColumn> columns{{"weight", Align::text},      {"shape", Align::text}, {"type", Align::text},
+                                        {"zeros %"},                  {"distinct"},           {"bits"},
+                                        {"bytes"},                    {".slim bytes"},        {"SQNR dB"},
+                                        {"in .slim as", Align::text}};
   std::string html;
   for (const ReportTechnique& t : techniques) {
     Rows rows;
-    for (const ReportLayer& l : t.layers) {
-      const MaybeNumber zeros =
-          l.zeros && l.elements && *l.elements > 0 ? MaybeNumber(100 * *l.zeros / *l.elements) : std::nullopt;
-      rows.push_back({l.layer, l.weight, l.shape, l.type, number_text(zeros, "{:.1f}"), number_text(l.distinct, "{:.0f}"),
-                      number_text(l.entropy_bits, "{:.2f}"), number_text(l.bytes, "{:.0f}"),
-                      number_text(l.slim_bytes, "{:.0f}"), l.slim_encoding, number_text(l.sqnr_db, "{:.1f}")});
-    }
-    if (rows.empty()) continue;
-    html += html_details(t.name, html_table({{"layer", Align::text},
-                                             {"weight", Align::text},
-                                             {"shape", Align::text},
-                                             {"type", Align::text},
-                                             {"zeros %"},
-                                             {"distinct"},
-                                             {"bits"},
-                                             {".tflite bytes"},
-                                             {".slim bytes"},
-                                             {"in .slim as", Align::text},
-                                             {"SQNR dB"}},
-                                            rows));
+    for (const ReportLayer& l : t.layers)
+      if (l.shape.find('x') != std::string::npos) rows.push_back(layer_row(l));
+    if (!rows.empty()) html += html_details(t.name, html_table(columns, rows));
   }
   return html;
 }
@@ -288,7 +290,7 @@ std::string html_report(const ReportData& data, const std::filesystem::path& fol
   html += html_section(
       "Each layer",
       "How many elements are zero, how many different ones there are, their entropy in bits per element, and the bytes that "
-      "they take; SQNR is that of the layer's result against float32, up to a factor per channel.",
+      "they take; SQNR is that of the result of the layer that reads the weight against float32, up to a factor per channel.",
       layer_tables(all));
   html += html_section("Which layer int8 hurts most",
                        "SQNR of the network's results when one layer alone is in int8, and when all but it are.",
