@@ -217,9 +217,15 @@ std::vector<std::string> layer_row(const ReportLayer& l) {
 
 /// Weights only: biases and the like, of one dimension, say little.
 std::string layer_tables(const Techniques& techniques) {
-  const std::vector<HtmlColumn> columns{{"weight", Align::text},      {"shape", Align::text}, {"type", Align::text},
-                                        {"zeros %"},                  {"distinct"},           {"bits"},
-                                        {"bytes"},                    {".slim bytes"},        {"SQNR dB"},
+  const std::vector<HtmlColumn> columns{{"weight", Align::text},
+                                        {"shape", Align::text},
+                                        {"type", Align::text},
+                                        {"zeros %"},
+                                        {"distinct"},
+                                        {"bits"},
+                                        {"bytes"},
+                                        {".slim bytes"},
+                                        {"SQNR dB"},
                                         {"in .slim as", Align::text}};
   std::string html;
   for (const ReportTechnique& t : techniques) {

@@ -53,8 +53,13 @@ constexpr char kFull[] =
      "driving": [{"circuit": "simple", "drives": 20, "drives_finished": 18, "success_rate_95": [0.7, 0.97], "lap_seconds": 53.2,
                   "lateral_error_mean_m": 0.123, "lateral_error_p95_m": 0.3, "picture": "a.svg"}]},
     {"technique": "int8_only", "status": "ok", "size_bytes": 524288, "mse": 0.6, "latency_ms_p50": 0.25, "isa": "avx2",
-     "threads": 1, "driving": [{"circuit": "simple", "lateral_error_mean_m": 0.2, "lap_seconds": null, "picture": "none.svg"}]},
+     "threads": 1, "layers": [{"layer": "conv1/relu", "weight": "conv1/kernel", "shape": "8x3x3x3", "type": "s8", "elements": 216,
+                               "zeros": 54, "distinct": 19, "entropy_bits": 3.4, "bytes": 216, "slim_bytes": 117,
+                               "slim_encoding": "mask + codebooks 5", "sqnr_db": 46.37},
+                              {"layer": "conv1/relu", "weight": "conv1/bias", "shape": "8", "elements": 8, "zeros": 0}],
+     "driving": [{"circuit": "simple", "lateral_error_mean_m": 0.2, "lap_seconds": null, "picture": "none.svg"}]},
     {"technique": "prune", "status": "failed: no such layer", "size_bytes": 0, "mse": null}],
+  "sensitivity": {"frames": 20, "all_db": 40, "worst": "conv2", "layers": [{"layer": "conv2", "alone_db": 45.2, "without_db": 47.5}]},
   "sample_frames": [{"file": "0.png", "label": "v 7.0 m/s"}]})";
 
 TEST_F(HtmlReport, HoldsEverything) {
@@ -87,9 +92,17 @@ TEST_F(HtmlReport, HoldsEverything) {
                            "<figcaption>v 7.0 m/s</figcaption>",
                            "<h2>Each output</h2>",
                            "<td>w</td>",
+                           "<h2>Each layer</h2>",
+                           "<details><summary>int8_only</summary>",
+                           "<td class=\"number\">25.0</td>",
+                           "<td class=\"number\">46.4</td>",
+                           "<td>mask + codebooks 5</td>",
+                           "All layers in int8: 40.0 dB. Hurts most: conv2.",
+                           "<td class=\"number\">7.5</td>",
                            "<h2>Rebuild a row</h2>",
                            "<code>make float32</code>"})
     EXPECT_NE(html.find(part), std::string::npos) << part;
+  EXPECT_EQ(html.find("conv1/bias"), std::string::npos);
   EXPECT_EQ(html.find(".slim MB"), std::string::npos);  // nobody has one
 }
 
