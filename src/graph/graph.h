@@ -48,7 +48,7 @@ enum class Encoding : uint8_t { dense, sparse_bitmask, codebook };
 /// What a pass promised about a weight; the fine-tuner keeps every promise after each step.
 struct Constraint {
   bool keep_zeros = false;
-  int max_distinct = 0;  // 0: any number
+  int max_distinct = 0;  // in each output channel (graph/weights.h); 0: any number
   bool fake_quantized = false;
   bool operator==(const Constraint&) const = default;
 };

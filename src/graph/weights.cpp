@@ -34,14 +34,16 @@ std::vector<int64_t> keys(const Value& value) {
   return bits;
 }
 
+/// Output channels: indices of the first dimension, or of the one that scales run along.
 struct Channels {
   size_t stride = 1, count = 1;
   explicit Channels(const Value& weight) {
-    if (!weight.quantization || weight.quantization->axis < 0) {
+    const bool scaled = weight.quantization && weight.quantization->axis >= 0;
+    const auto axis = static_cast<size_t>(scaled ? weight.quantization->axis : 0);
+    if (!scaled && weight.shape.size() < 2) {
       stride = weight.data.size();
       return;
     }
-    const auto axis = static_cast<size_t>(weight.quantization->axis);
     count = static_cast<size_t>(weight.shape[axis]);
     for (size_t d = axis + 1; d < weight.shape.size(); ++d) stride *= static_cast<size_t>(weight.shape[d]);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a weight's numbers look like: zeros, and which of them are equal. Of integers with a scale per channel, each channel
-// counts for itself, as the same integer is another number there.
+// What a weight's numbers look like: zeros, and which of them are equal. Each output channel counts for itself: the channels of
+// a layer differ in size, and in integers with a scale per channel the same integer is another number in each.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ double sparsity(const Value& weight);
 struct EqualGroups {
   std::vector<int32_t> group;
   int count = 0;
-  int most_distinct = 0;  // in a channel, or in the tensor where there are none; zero counts
+  int most_distinct = 0;  // in a channel; zero counts
 };
 EqualGroups equal_groups(const Value& weight);
 

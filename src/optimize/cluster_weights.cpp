@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Before: any weights.   After: at most k different ones in each tensor, and a promise that it stays so; zeros that must stay
-// are one of the k.
+// Before: any weights.   After: at most k different ones in each output channel, and a promise that it stays so; zeros that
+// must stay are one of the k.
 // k-means in one dimension (Lloyd 1982) from centroids half way between even spacing and even ranks. A group of sorted numbers
 // is an interval, so a round costs k searches and prefix sums.
 #include <algorithm>
@@ -61,6 +61,24 @@ std::vector<double> k_means(const Sorted& sorted, size_t count) {
   return centroids;
 }
 
+/// Each number becomes the nearest of at most `count`; zeros stay, as one of them, if `keep_zeros`.
+void cluster_channel(std::span<float> weights, int count, bool keep_zeros) {
+  std::vector<float> numbers;
+  for (const float w : weights)
+    if (!keep_zeros || w != 0) numbers.push_back(w);
+  if (numbers.empty()) return;
+  const bool has_zeros = numbers.size() < weights.size();
+  std::vector<double> centroids = k_means(Sorted(std::move(numbers)), static_cast<size_t>(count - has_zeros));
+  std::sort(centroids.begin(), centroids.end());
+  for (float& w : weights) {
+    if (keep_zeros && w == 0) continue;
+    const auto above = std::lower_bound(centroids.begin(), centroids.end(), static_cast<double>(w));
+    const auto below = above == centroids.begin() ? above : above - 1;
+    const auto nearest = above == centroids.end() || w - *below <= *above - w ? below : above;
+    w = static_cast<float>(*nearest);
+  }
+}
+
 }  // namespace
 
 Graph cluster(Graph graph, int clusters) {
@@ -68,21 +86,11 @@ Graph cluster(Graph graph, int clusters) {
   for (const ValueId id : weights_of(graph)) {
     Value& weight = graph.value(id);
     check(weight.type == ElementType::f32);
-    const bool keep_zeros = weight.constraint.keep_zeros && sparsity(weight) > 0;
-    std::vector<float> numbers;
-    for (const float w : weight.elements<float>())
-      if (!keep_zeros || w != 0) numbers.push_back(w);
     weight.constraint.max_distinct = clusters;
-    if (numbers.empty()) continue;
-    std::vector<double> centroids = k_means(Sorted(std::move(numbers)), static_cast<size_t>(clusters - keep_zeros));
-    std::sort(centroids.begin(), centroids.end());
-    for (float& w : weight.elements<float>()) {
-      if (keep_zeros && w == 0) continue;
-      const auto above = std::lower_bound(centroids.begin(), centroids.end(), static_cast<double>(w));
-      const auto below = above == centroids.begin() ? above : above - 1;
-      const auto nearest = above == centroids.end() || w - *below <= *above - w ? below : above;
-      w = static_cast<float>(*nearest);
-    }
+    const auto numbers = weight.elements<float>();
+    const size_t channel = numbers.size() / static_cast<size_t>(weight.shape[0]);
+    for (size_t first = 0; first < numbers.size(); first += channel)
+      cluster_channel(numbers.subspan(first, channel), clusters, weight.constraint.keep_zeros);
   }
   return graph;
 }

@@ -35,12 +35,12 @@ struct IntegerOptions {
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options);
 
 /// Zeroes the smallest weights of each layer: the share `convolutions` (0 … 1) of one that is a convolution, `dense` of one
-/// that is dense.
+/// that is dense. Layers that yield the outputs keep theirs: they are few, and half of them may be all that an output has.
 Graph prune(Graph graph, double convolutions, double dense);
 /// The same with one threshold over all layers, so that `share` of all weights are zero.
 Graph prune_global(Graph graph, double share);
 
-/// At most `clusters` (2 … 256) different numbers in each weight.
+/// At most `clusters` (2 … 256) different numbers in each output channel of each weight.
 Graph cluster(Graph graph, int clusters);
 
 /// Removes `share` (0 … 1) of the filters and units with the least weights, where nothing but a chain of layers reads them; the

@@ -13,6 +13,12 @@
 namespace slimpilot {
 namespace {
 
+/// Whether a layer that yields one of the network's outputs reads it.
+bool feeds_output(const Graph& graph, ValueId weight) {
+  return std::ranges::any_of(consumers_of(graph, weight),
+                             [&](int node) { return is_output(graph, graph.nodes[static_cast<size_t>(node)].output); });
+}
+
 bool feeds_convolution(const Graph& graph, ValueId weight) {
   for (const int node : consumers_of(graph, weight))
     if (!std::holds_alternative<Dense>(graph.nodes[static_cast<size_t>(node)].op)) return true;
@@ -51,8 +57,10 @@ void require_share(double share) {
 
 Graph prune(Graph graph, double convolutions, double dense) {
   require_share(convolutions), require_share(dense);
-  for (const ValueId id : weights_of(graph))
-    zero_smallest({prunable(graph.value(id))}, feeds_convolution(graph, id) ? convolutions : dense);
+  for (const ValueId id : weights_of(graph)) {
+    const bool is_spared = feeds_output(graph, id);
+    zero_smallest({prunable(graph.value(id))}, is_spared ? 0 : feeds_convolution(graph, id) ? convolutions : dense);
+  }
   return graph;
 }
 

@@ -99,6 +99,8 @@ TEST(Schedule, RatesAndStopping) {
   o.schedule = Schedule::cosine;
   EXPECT_DOUBLE_EQ(next_learning_rate(o, {}), .1);
   EXPECT_NEAR(next_learning_rate(o, epochs({1, 1, 1, 1, 1})), .05, 1e-12);
+  EXPECT_NEAR(next_learning_rate(o, epochs({1, 1, 1, 1}), 1), .05, 1e-12);
+  EXPECT_NEAR(next_learning_rate(o, epochs({1, 1, 1, 1, 1, 1, 1, 1, 1}), 1), 0, 1e-12);
   o.schedule = Schedule::plateau;
   EXPECT_DOUBLE_EQ(next_learning_rate(o, epochs({3, 4, 4})), .1);
   EXPECT_DOUBLE_EQ(next_learning_rate(o, epochs({3, 4, 4, 4})), .05);

@@ -16,10 +16,10 @@ Schedule parse_schedule(const std::string& name) {
   throw UsageError("--schedule " + name + " is none of constant, cosine or plateau");
 }
 
-double next_learning_rate(const TrainOptions& options, const std::vector<EpochResult>& history) {
-  const double done = static_cast<double>(history.size()) / options.epochs;
+double next_learning_rate(const TrainOptions& options, const std::vector<EpochResult>& history, double done) {
+  const double all_done = (static_cast<double>(history.size()) + done) / options.epochs;
   double rate = options.learning_rate;
-  if (options.schedule == Schedule::cosine) rate *= .5 * (1 + std::cos(std::numbers::pi * done));
+  if (options.schedule == Schedule::cosine) rate *= .5 * (1 + std::cos(std::numbers::pi * all_done));
   if (options.schedule == Schedule::plateau) {
     int waited = 0;
     for (const EpochResult& e : history) {

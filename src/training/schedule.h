@@ -8,8 +8,9 @@
 
 namespace slimpilot {
 
-/// The learning rate of epoch history.size() + 1.
-double next_learning_rate(const TrainOptions& options, const std::vector<EpochResult>& history);
+/// The learning rate of epoch history.size() + 1, of which the share `done` (0 … 1) is behind. A cosine falls with every batch,
+/// so that even one epoch ends with small steps.
+double next_learning_rate(const TrainOptions& options, const std::vector<EpochResult>& history, double done = 0);
 
 /// Whether all epochs are done, or the last `patience` of them brought no better validation loss.
 bool is_finished(const TrainOptions& options, const std::vector<EpochResult>& history);

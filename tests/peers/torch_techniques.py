@@ -3,8 +3,8 @@
 and torch.nn.utils.prune. Fine-tuning is what `slimpilot optimize` does, so that only the technique differs: Adam on the mean
 squared error, the same frames per epoch, and the best epoch by validation loss counts, the start among them."""
 import copy
-import math
 import dataclasses
+import math
 import time
 
 import numpy as np
@@ -87,11 +87,12 @@ def mean_squared_error(network, frames):
     return loss
 
 
-def run_epoch(network, adam, task):
-    """Images per second."""
+def run_epoch(network, adam, task, rate_at):
+    """Images per second. `rate_at` is the learning rate when a share of the epoch is done."""
     network.train()
     order, start = torch.randperm(len(task.training))[: task.epoch_frames], time.perf_counter()
-    for images, labels in task.training.batches(order):
+    for batch, (images, labels) in enumerate(task.training.batches(order)):
+        adam.param_groups[0]["lr"] = rate_at(batch * BATCH / len(order))
         loss = nn.functional.mse_loss(network(images), labels)
         adam.zero_grad()
         loss.backward()
@@ -105,8 +106,10 @@ def fine_tune(network, task, rate, kind, epochs=2):
     best, least = copy.deepcopy(network.state_dict()), mean_squared_error(network, task.validation)
     epochs = min(epochs, task.most_epochs)
     for epoch in range(epochs):
-        adam.param_groups[0]["lr"] = rate * .5 * (1 + math.cos(math.pi * epoch / epochs))
-        task.images_per_s[kind].append(run_epoch(network, adam, task))
+        def rate_at(done, epoch=epoch):
+            return rate * .5 * (1 + math.cos(math.pi * (epoch + done) / epochs))
+
+        task.images_per_s[kind].append(run_epoch(network, adam, task, rate_at))
         loss = mean_squared_error(network, task.validation)
         if loss < least:
             best, least = copy.deepcopy(network.state_dict()), loss

@@ -196,7 +196,8 @@ class Chooser {
 
   void offer_codebooks(const Candidate& masked, bool skip_zeros) {
     offer_codebook(masked, skip_zeros, -1);
-    if (value_.quantization && value_.quantization->axis >= 0) offer_codebook(masked, skip_zeros, value_.quantization->axis);
+    const bool scaled = value_.quantization && value_.quantization->axis >= 0;
+    if (scaled || value_.shape.size() > 1) offer_codebook(masked, skip_zeros, scaled ? value_.quantization->axis : 0);
   }
 
   void offer_codebook(Candidate candidate, bool skip_zeros, int axis) {

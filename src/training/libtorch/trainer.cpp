@@ -105,7 +105,9 @@ class Trainer {
       check_cancelled();
       const auto samples = std::span(order).subspan(first, std::min(batch_size, order.size() - first));
       frames_.training.read(samples, options_.augmentations, augmentation_seed, first, batch_);
-      result.train_loss += learn(samples.size(), result.learning_rate, generator) * static_cast<double>(samples.size());
+      const double done = static_cast<double>(first) / static_cast<double>(order.size());
+      const double rate = next_learning_rate(options_, history_, done);
+      result.train_loss += learn(samples.size(), rate, generator) * static_cast<double>(samples.size());
       progress.advance(samples.size());
     }
     result.images_per_s = static_cast<double>(order.size()) / (now_s() - start_s);
