@@ -112,6 +112,7 @@ holds evaluated.json '"latency_ms_p50":'
 expect 0 "slim MB" evaluate out/int8_only.tflite out/int8_only.slim --data recording --frames 0::8
 grep -qE "^out/int8_only.slim .* inf " output && passed=$((passed + 1)) || fail "a .slim computes something else than its .tflite"
 expect 0 "worst layer" compare out/float32.tflite out/int8_only.tflite --data recording --frames 0::8
+expect 2 "is for --against" info out/int8_only.tflite --data recording
 expect 0 "SQNR dB" info out/int8_only.tflite --against out/float32.tflite --data recording --frames 0::8
 grep -qE "^conv1/relu +conv1/kernel .* [0-9]+\.[0-9]  dense" output && passed=$((passed + 1)) || fail "info does not say how exact a layer is"
 expect 0 "hurts most" sensitivity out/float32.tflite --data recording --frames 0::16 --calibration-frames 8

@@ -40,6 +40,7 @@ void run_info(int argc, char** argv) {
   data.declare(arguments);
   options.declare(arguments);
   arguments.parse(argc, argv);
+  if (against.empty() && !data.recordings.empty()) throw UsageError("--data is for --against, which is missing");
   Graph graph = load_model(model, options);
 
   int64_t parameters = 0, macs = 0;

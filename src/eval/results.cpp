@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/stats.h"
 #include "eval/driving_results.h"
 #include "host/atomic_file.h"
@@ -130,6 +131,7 @@ Json to_json(const ModelResult& m) {
 }  // namespace
 
 const LayerSensitivity& Sensitivity::worst() const {
+  check(!layers.empty());
   return *std::ranges::max_element(layers, {}, &LayerSensitivity::without_db);
 }
 

@@ -207,8 +207,8 @@ class Rewriter {
     const ChannelMoments& inputs = calibration_.channel_moments(source_.value(node.inputs[0]).name);
     Value weights = fitted_weights(source_.value(node.inputs[1]), axis, least_scale, inputs.variance);
     const PatchCovariance* covariance = axis == 0 ? calibration_.covariance(source_.value(node.output).name) : nullptr;
-    if (options_.adaptive_rounding && covariance != nullptr &&
-        weights.constraint == Constraint{})  // else equal weights must stay equal, zeros zero
+    const bool is_free = weights.constraint == Constraint{};  // else equal weights must stay equal, zeros zero
+    if (options_.adaptive_rounding && covariance != nullptr && is_free)
       round_with_feedback(weights, source_.value(node.inputs[1]), covariance->matrix());
     if (options_.bias_correction)
       reals = corrected_bias(std::move(reals), source_.value(node.inputs[1]), weights, axis, inputs.mean);

@@ -22,7 +22,7 @@ int whole(const Settings& settings, std::string_view name) {
   return static_cast<int>(value);
 }
 
-constexpr Parameter kPrune[] = {{"sparsity", 0.5, "share of zeros in every layer"}};
+constexpr Parameter kPrune[] = {{"sparsity", 0.5, "share of zeros in every layer but those that yield outputs"}};
 constexpr Parameter kPruneLocal[] = {{"convolutions", 0.3, "share of zeros in convolutions"},
                                      {"dense", 0.5, "share of zeros in dense layers"}};
 constexpr Parameter kPruneGlobal[] = {{"sparsity", 0.3, "share of zeros in all layers together"}};

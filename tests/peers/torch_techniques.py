@@ -147,7 +147,7 @@ def qat(task):
 
 
 def tune_pruned(network, task):
-    fine_tune(network, task, 1e-3, "float")
+    fine_tune(network, task, 3e-4, "float")
     for module in network:
         if isinstance(module, LAYERS):
             prune.remove(module, "weight")
