@@ -40,14 +40,16 @@ class Tuning : public testing::Test {
     return graph;
   }
 
-  /// The named technique of the network, calibrated on noise, with all its training.
-  static Graph make(const std::string& technique) {
+  /// The named technique, or the steps, of the network, calibrated on noise, with all its training.
+  static Graph make(const std::string& technique) { return run(find_techniques(standard_techniques(), {technique})[0].steps); }
+
+  static Graph run(std::span<const RecipeStep> steps) {
     const Graph graph = network();
     const auto inputs = random_inputs(graph, 20, -1, 1.55, 9);
     const auto tuner = make_fine_tuner(graph, {dataset("a"), dataset("b")}, {.batch = 16, .threads = 1}, {});
     std::optional<Calibration> calibration;
     const auto calibrate = [&](const Graph& g) -> const Calibration& { return calibration.emplace(calibrated(g, inputs)); };
-    return run_recipe(find_techniques(standard_techniques(), {technique})[0].steps, {calibrate, tuner.get(), &graph});
+    return run_recipe(steps, {calibrate, tuner.get(), &graph});
   }
 
   static Graph reloaded(const Graph& graph, const char* ending) {
@@ -81,6 +83,20 @@ TEST_P(TuningKeeps, ZerosAndClustersInTheWrittenIntegers) {
     }
     EXPECT_GE(static_cast<double>(zeros), GetParam().sparsity * static_cast<double>(elements)) << ending;
   }
+}
+
+/// No weight of the file has fewer zeros than pruning left it.
+TEST_P(TuningKeeps, EveryWeightsZeros) {
+  const auto steps = find_techniques(standard_techniques(), {GetParam().technique})[0].steps;
+  const Graph pruned = run(std::span(steps).first(1)), written = reloaded(make(GetParam().technique), ".tflite");
+  int compared = 0;
+  for (const ValueId id : weights_of(pruned))
+    for (const ValueId other : weights_of(written)) {
+      if (pruned.value(id).name != written.value(other).name) continue;
+      ++compared;
+      EXPECT_GE(sparsity(written.value(other)), sparsity(pruned.value(id))) << pruned.value(id).name;
+    }
+  EXPECT_GT(compared, 1);
 }
 
 TEST_P(TuningKeeps, WhatTrainingComputedRuns) {
