@@ -193,8 +193,8 @@ TEST_F(Tuning, EveryTechniqueLeavesWhatItsNameSays) {
 TEST_F(Tuning, LearnsRanges) {
   const Graph start = make("int8_only");
   const auto tuner = make_fine_tuner(network(), {dataset("a"), dataset("b")}, {.batch = 16, .threads = 1}, {});
-  const Graph fixed = tuner->tune(start, {.epochs = 2, .learning_rate = 1e-3});
-  const Graph learned = tuner->tune(start, {.epochs = 2, .learning_rate = 1e-3, .learn_ranges = true});
+  const Graph fixed = tuner->tune(start, {.epochs = 2, .learning_rate = 1e-2});
+  const Graph learned = tuner->tune(start, {.epochs = 2, .learning_rate = 1e-2, .learn_ranges = true});
   ASSERT_EQ(learned.values.size(), start.values.size());
   int moved = 0;
   for (size_t i = 0; i < start.values.size(); ++i) {
@@ -264,7 +264,7 @@ TEST_F(Tuning, IntegerSumsAreExact) {
 
 TEST_F(Tuning, NeverGetsWorseThanItsStart) {
   const auto tuner = make_fine_tuner(network(), {dataset("a"), dataset("b")}, {.batch = 16, .threads = 1}, {});
-  const Graph start = make("int8_only"), good = tuner->tune(start, {.epochs = 12, .learning_rate = 3e-3});
+  const Graph start = make("int8_only"), good = tuner->tune(start, {.epochs = 12, .learning_rate = 3e-2});
   EXPECT_NE(good, start);
   EXPECT_EQ(tuner->tune(good, {.epochs = 1, .learning_rate = 0.5}), good);  // a rate that ruins everything
 }
@@ -272,7 +272,7 @@ TEST_F(Tuning, NeverGetsWorseThanItsStart) {
 TEST_F(Tuning, LearnsFromATeacher) {
   const Graph teacher = network(), student = prune_channels(teacher, .5);
   const auto tuner = make_fine_tuner(teacher, {dataset("a"), dataset("b")}, {.batch = 16, .threads = 1}, {});
-  const Graph taught = tuner->tune(student, {.epochs = 8, .learning_rate = 3e-3, .teacher = &teacher});
+  const Graph taught = tuner->tune(student, {.epochs = 8, .learning_rate = 3e-2, .teacher = &teacher});
   const auto inputs = random_inputs(teacher, 20, -1, 1.5, 13);
   EXPECT_GT(sqnr_of(teacher, taught, inputs), sqnr_of(teacher, student, inputs));
 }

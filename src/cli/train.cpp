@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/training_program.h"
+#include "cli/variety_options.h"
 #include "data/selection.h"
 #include "formats/formats.h"
 #include "graph/networks.h"
@@ -25,8 +26,9 @@ constexpr int kFormula1Rows = 480;  // the frames that the networks' own crop, r
 
 struct Options {
   std::string network, out, schedule = "constant";
-  std::vector<std::string> validation, augmentations;
+  std::vector<std::string> validation;
   TrainOptions train;
+  VarietyOptions variety;
   ModelOptions model;
   DataOptions data;
 
@@ -38,14 +40,13 @@ struct Options {
     arguments.option("--epochs", train.epochs, "how often the training frames are gone through");
     arguments.option("--batch", train.batch, "frames per step");
     arguments.option("--learning-rate", train.learning_rate, "of Adam");
-    arguments.option("--schedule", schedule,
-                     "constant, cosine (to zero at the end) or plateau (halved after 3 epochs without gain)");
+    arguments.option(
+        "--schedule", schedule,
+        "constant, cosine (to zero at the end), warm_cosine (from zero and to it) or plateau (halved after 3 epochs "
+        "without gain)");
     arguments.option("--patience", train.patience, "stop after so many epochs without gain (0: never)");
     arguments.option("--seed", train.seed, "of weights, order and augmentation");
-    arguments.option("--mirror", train.mirror, "also show every frame mirrored, its w or steering negated");
-    arguments.option("--balance", train.balance,
-                     "show sharp turns more often (|w| >= 4: 50 times, 3: 35, 2: 25, 1: 15, .5: 5, .3: 2)");
-    arguments.option_list("--augment", augmentations, "brightness, contrast, hue, gamma, blur, shift, or all (but shift)");
+    variety.declare(arguments);
     arguments.option("--epoch-frames", train.epoch_frames,
                      "frames drawn for an epoch (0: all, repeats and mirrored ones included)");
     arguments.option("--threads", train.threads, "processor cores used (0: all)");
@@ -54,7 +55,7 @@ struct Options {
     model.declare(arguments);
     arguments.parse(argc, argv);
     train.schedule = parse_schedule(schedule);
-    train.augmentations = parse_augmentations(augmentations);
+    variety.apply(train);
     require_sense();
   }
 

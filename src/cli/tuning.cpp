@@ -81,6 +81,7 @@ void TuningOptions::declare(Arguments& arguments) {
                         "recordings that techniques learn from; without, the frames of --data that --frames leaves out");
   arguments.option("--effort", effort, "full, or quick: at most 1 epoch of 2000 frames per step of a recipe");
   arguments.option("--epoch-frames", epoch_frames, "frames that an epoch shows (0: 14000, with --effort quick 2000)");
+  variety.declare(arguments);
   arguments.option("--recipes", recipes,
                    "a JSON file that changes or adds techniques: {\"pqat\": \"prune sparsity=0.7 | tune\"}");
   arguments.option("--recipe", recipe, "one of them: --recipe \"pqat=prune sparsity=0.7 | tune\"");
@@ -89,6 +90,7 @@ void TuningOptions::declare(Arguments& arguments) {
 
 void TuningOptions::check_values() const {
   if (effort != "quick" && effort != "full") throw UsageError("--effort is quick or full, not '" + effort + "'");
+  variety.check_values();
   if (threads < 0 || threads > 1024) throw UsageError("--threads must be 0 to 1024");
 }
 
@@ -119,10 +121,11 @@ Tuning make_tuning(const TuningOptions& options, const Graph& graph, Dataset all
                     "out of the evaluation with --frames, as in --frames 0::3",
                     all.size()));
   const bool quick = options.effort == "quick";
-  const TrainOptions train{.schedule = Schedule::cosine,
-                           .seed = seed,
-                           .epoch_frames = options.epoch_frames > 0 ? options.epoch_frames : uint64_t{quick ? 2000u : 14000u},
-                           .threads = options.threads};
+  TrainOptions train{.schedule = Schedule::warm_cosine,
+                     .seed = seed,
+                     .epoch_frames = options.epoch_frames > 0 ? options.epoch_frames : uint64_t{quick ? 2000u : 14000u},
+                     .threads = options.threads};
+  options.variety.apply(train);
   TrainData data = split(all);
   std::string settings =
       settings_text(graph, data, train, options.threads) + "effort: " + options.effort + "\nprogram: " + program_text() + "\n";

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/model_options.h"
+#include "cli/variety_options.h"
 #include "optimize/recipes.h"
 #include "training/train.h"
 
@@ -15,6 +16,7 @@ namespace slimpilot {
 struct TuningOptions {
   std::vector<std::string> recordings, recipe;
   std::string effort = "full", recipes;
+  VarietyOptions variety;
   uint64_t epoch_frames = 0;
   int threads = 0;
 

@@ -101,6 +101,10 @@ TEST(Schedule, RatesAndStopping) {
   EXPECT_NEAR(next_learning_rate(o, epochs({1, 1, 1, 1, 1})), .05, 1e-12);
   EXPECT_NEAR(next_learning_rate(o, epochs({1, 1, 1, 1}), 1), .05, 1e-12);
   EXPECT_NEAR(next_learning_rate(o, epochs({1, 1, 1, 1, 1, 1, 1, 1, 1}), 1), 0, 1e-12);
+  o.schedule = Schedule::warm_cosine;
+  EXPECT_EQ(next_learning_rate(o, {}), 0);
+  EXPECT_NEAR(next_learning_rate(o, {}, .5), .05, 1e-3);
+  EXPECT_NEAR(next_learning_rate(o, epochs({1, 1, 1, 1, 1})), .05, 1e-12);
   o.schedule = Schedule::plateau;
   EXPECT_DOUBLE_EQ(next_learning_rate(o, epochs({3, 4, 4})), .1);
   EXPECT_DOUBLE_EQ(next_learning_rate(o, epochs({3, 4, 4, 4})), .05);

@@ -8,6 +8,9 @@
 
 namespace slimpilot {
 
+/// Whether the rate depends on how many epochs there will be.
+bool falls_along_cosine(Schedule schedule);
+
 /// The learning rate of epoch history.size() + 1, of which the share `done` (0 … 1) is behind. A cosine falls with every batch,
 /// so that even one epoch ends with small steps.
 double next_learning_rate(const TrainOptions& options, const std::vector<EpochResult>& history, double done = 0);

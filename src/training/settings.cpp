@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "host/atomic_file.h"
+#include "training/schedule.h"
 
 namespace slimpilot {
 namespace {
@@ -64,7 +65,7 @@ std::string settings_text(const Graph& graph, const TrainData& data, const Train
   text << "\ntraining: " << dataset_text(data.training) << "\nvalidation: " << dataset_text(data.validation)
        << "\nbatch: " << options.batch << "\nlearning rate: " << options.learning_rate
        << "\nschedule: " << static_cast<int>(options.schedule);
-  if (options.schedule == Schedule::cosine) text << " over " << options.epochs << " epochs";
+  if (falls_along_cosine(options.schedule)) text << " over " << options.epochs << " epochs";
   text << "\nseed: " << options.seed << "\nmirror: " << options.mirror << "\nbalance: " << options.balance << "\naugment:";
   for (const Augmentation a : options.augmentations) text << ' ' << static_cast<int>(a);
   text << "\nepoch frames: " << options.epoch_frames << "\nthreads: " << threads << "\nnew network: " << options.is_new << '\n';

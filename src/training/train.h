@@ -16,12 +16,12 @@
 
 namespace slimpilot {
 
-/// How the learning rate changes: not at all; along half a cosine to zero over all epochs; halved after every kPlateauEpochs
-/// epochs without a better validation loss.
-enum class Schedule { constant, cosine, plateau };
+/// How the learning rate changes: not at all; along half a cosine to zero over all epochs; the same after it grew from zero
+/// over the first tenth; halved after every kPlateauEpochs epochs without a better validation loss.
+enum class Schedule { constant, cosine, warm_cosine, plateau };
 inline constexpr int kPlateauEpochs = 3;
 
-/// "constant", "cosine" or "plateau"; UsageError otherwise.
+/// "constant", "cosine", "warm_cosine" or "plateau"; UsageError otherwise.
 Schedule parse_schedule(const std::string& name);
 
 struct TrainOptions {
@@ -37,15 +37,18 @@ struct TrainOptions {
   bool is_new = false;  // the graph is an untrained network by name: BatchNorm's statistics start from the first batches, and
                         // the network's own dropout is used
   bool resume = false;  // go on from the checkpoint
-  const Graph* teacher = nullptr;  // its outputs are the labels
+  const Graph* teacher = nullptr;  // its outputs are the labels, or a share of them
+  double teacher_share = 1;        // of its outputs in the labels; the recordings' have the rest
   bool keep_start = false;         // the weights as they are compete with those of the epochs
+  bool relative_steps = false;     // the learning rate counts in root mean squares of each weight tensor as it was at the start
   bool learn_ranges = false;       // the scales of an integer graph are trained too
 };
 
 /// One epoch; losses are mean squared errors of the scaled labels.
 struct EpochResult {
   int epoch = 0;  // from 1
-  double train_loss = 0, validation_loss = 0, validation_mae = 0, learning_rate = 0, images_per_s = 0;
+  double train_loss = 0, validation_loss = 0, validation_mae = 0, images_per_s = 0;
+  double learning_rate = 0;  // the largest
   bool is_best = false;
 };
 

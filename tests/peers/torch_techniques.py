@@ -18,6 +18,7 @@ from torch.nn.utils import prune
 import train_reference
 
 BATCH = 64
+RATE = 0.02  # of one step, in root mean squares of the tensor; that of `tune`
 LAYERS = (nn.Conv2d, nn.Linear)
 
 
@@ -87,12 +88,24 @@ def mean_squared_error(network, frames):
     return loss
 
 
+def parameter_groups(network):
+    """One per tensor, with the root mean square of its numbers that are not zero, but at least .001."""
+    masks = dict(network.named_buffers())
+    for name, parameter in network.named_parameters():
+        used = parameter.detach()
+        if name.endswith("_orig"):
+            used = used * masks[name.removesuffix("_orig") + "_mask"]
+        root_mean_square = (used.square().sum() / max(1, used.count_nonzero())).sqrt().item()
+        yield {"params": [parameter], "size": max(1e-3, root_mean_square)}
+
+
 def run_epoch(network, adam, task, rate_at):
     """Images per second. `rate_at` is the learning rate when a share of the epoch is done."""
     network.train()
     order, start = torch.randperm(len(task.training))[: task.epoch_frames], time.perf_counter()
     for batch, (images, labels) in enumerate(task.training.batches(order)):
-        adam.param_groups[0]["lr"] = rate_at(batch * BATCH / len(order))
+        for group in adam.param_groups:
+            group["lr"] = rate_at(batch * BATCH / len(order)) * group["size"]
         loss = nn.functional.mse_loss(network(images), labels)
         adam.zero_grad()
         loss.backward()
@@ -100,14 +113,16 @@ def run_epoch(network, adam, task, rate_at):
     return len(order) / (time.perf_counter() - start)
 
 
-def fine_tune(network, task, rate, kind, epochs=2):
-    """Trains the network itself, the rate falling along half a cosine; `kind` says whose speed it is."""
-    adam = torch.optim.Adam(network.parameters(), lr=rate, eps=1e-7)
+def fine_tune(network, task, kind, epochs=2):
+    """Trains the network itself. The rate counts in sizes of weights, grows over the first tenth and then falls along half a
+    cosine, as `tune` has it; `kind` says whose speed it is."""
+    adam = torch.optim.Adam(list(parameter_groups(network)), eps=1e-7)
     best, least = copy.deepcopy(network.state_dict()), mean_squared_error(network, task.validation)
     epochs = min(epochs, task.most_epochs)
     for epoch in range(epochs):
         def rate_at(done, epoch=epoch):
-            return rate * .5 * (1 + math.cos(math.pi * (epoch + done) / epochs))
+            share = (epoch + done) / epochs
+            return RATE * min(1, share / .1) * .5 * (1 + math.cos(math.pi * share))
 
         task.images_per_s[kind].append(run_epoch(network, adam, task, rate_at))
         loss = mean_squared_error(network, task.validation)
@@ -139,7 +154,7 @@ def quantize_aware(network, task):
     prepared = prepare_qat_fx(copy.deepcopy(network).train(), mapping, inputs(task.calibration.pixels[:1]))
     predict(prepared, task.calibration)
     keep_zeros(prepared)
-    return convert_fx(fine_tune(prepared, task, 1e-4, "qat"))
+    return convert_fx(fine_tune(prepared, task, "qat"))
 
 
 def qat(task):
@@ -147,7 +162,7 @@ def qat(task):
 
 
 def tune_pruned(network, task):
-    fine_tune(network, task, 3e-4, "float")
+    fine_tune(network, task, "float")
     for module in network:
         if isinstance(module, LAYERS):
             prune.remove(module, "weight")

@@ -36,6 +36,12 @@ at::Tensor tensor_of(const std::vector<float>& numbers, std::vector<int64_t> sha
   return at::from_blob(const_cast<float*>(numbers.data()), shape, at::kFloat);
 }
 
+/// The root mean square of the numbers that are not zero, but at least .001 (Shazeer and Stern 2018).
+double size_of(const at::Tensor& tensor) {
+  const double nonzero = std::max<double>(1, static_cast<double>(tensor.count_nonzero().item<int64_t>()));
+  return std::max(1e-3, std::sqrt(tensor.square().sum(at::kDouble).item<double>() / nonzero));
+}
+
 /// The frames of a run in memory.
 struct Frames {
   FrameCache training, validation;
@@ -60,6 +66,7 @@ class Trainer {
     if (options.teacher != nullptr) teacher_.emplace(*options.teacher);
     for (const auto& p : network_.parameters()) {
       rules_.push_back(p.trainable && p.value != kNoValue ? GradientRule(graph.value(p.value)) : GradientRule());
+      step_sizes_.push_back(options.relative_steps && p.value != kNoValue ? size_of(p.tensor) : 1);
       const size_t moments = p.trainable ? static_cast<size_t>(p.tensor.numel()) : 0;
       first_moments_.emplace_back(moments);
       second_moments_.emplace_back(moments);
@@ -93,7 +100,6 @@ class Trainer {
 
   EpochResult run_epoch() {
     EpochResult result{.epoch = static_cast<int>(history_.size()) + 1};
-    result.learning_rate = next_learning_rate(options_, history_);
     const auto epoch = static_cast<uint64_t>(result.epoch);
     const auto order = epoch_samples(samples_, options_.epoch_frames, options_.seed, result.epoch);
     const auto generator = at::detail::createCPUGenerator(stream_seed({options_.seed, epoch, kDropoutStream}));
@@ -107,6 +113,7 @@ class Trainer {
       frames_.training.read(samples, options_.augmentations, augmentation_seed, first, batch_);
       const double done = static_cast<double>(first) / static_cast<double>(order.size());
       const double rate = next_learning_rate(options_, history_, done);
+      result.learning_rate = std::max(result.learning_rate, rate);
       result.train_loss += learn(samples.size(), rate, generator) * static_cast<double>(samples.size());
       progress.advance(samples.size());
     }
@@ -131,7 +138,7 @@ class Trainer {
     for (size_t i = 0; i < network_.parameters().size(); ++i) {
       at::Tensor& tensor = network_.parameters()[i].tensor;
       if (!tensor.grad().defined()) continue;  // the recurrent kernel of a ConvLSTM that runs one step
-      step_parameter(tensor, i, rate);
+      step_parameter(tensor, i, rate * step_sizes_[i]);
       tensor.mutable_grad().reset();
     }
     return loss.item<double>();
@@ -179,7 +186,7 @@ class Trainer {
   at::Tensor wanted(size_t count) const {
     if (!teacher_) return labels(count);
     const at::NoGradGuard no_gradients;
-    return teacher_->forward(images(count));
+    return labels(count).lerp(teacher_->forward(images(count)), options_.teacher_share);
   }
 
   std::vector<float> weights() const {
@@ -235,6 +242,7 @@ class Trainer {
   Shape input_;
   Batch batch_;
   std::vector<GradientRule> rules_;
+  std::vector<double> step_sizes_;
   std::vector<std::vector<float>> first_moments_, second_moments_;
   std::vector<float> best_;
   std::vector<EpochResult> history_;
@@ -260,7 +268,8 @@ class LibtorchFineTuner : public FineTuner {
   Graph tune(const Graph& graph, const TuneOptions& tune) override {
     TrainOptions options = options_;
     options.epochs = tune.epochs, options.learning_rate = tune.learning_rate, options.teacher = tune.teacher;
-    options.keep_start = true, options.learn_ranges = tune.learn_ranges;
+    options.teacher_share = tune.teacher_share;
+    options.keep_start = options.relative_steps = true, options.learn_ranges = tune.learn_ranges;
     return with_plain_errors([&] { return Trainer(graph, data_, frames_, options, {}, output_).run(); });
   }
 

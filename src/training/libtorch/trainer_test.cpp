@@ -137,6 +137,32 @@ TEST_F(Training, StopsWhenNothingImproves) {
   EXPECT_TRUE(history_[history_.size() - 3].is_best);
 }
 
+TEST_F(Training, RelativeStepsFollowTheSizeOfWeights) {
+  const Graph graph = small_network();
+  const auto largest_change = [&](bool relative) {
+    const double rate = .01;  // Adam's first step is as long as the rate
+    const Graph trained = run(graph, {.epochs = 1, .batch = 160, .learning_rate = rate, .relative_steps = relative});
+    std::vector<double> of_root_mean_square;
+    for (size_t i = 0; i < graph.values.size(); ++i) {
+      if (!graph.values[i].is_constant() || graph.values[i] == trained.values[i]) continue;
+      const auto before = graph.values[i].elements<float>(), after = trained.values[i].elements<float>();
+      double change = 0, square = 0, nonzero = 0;
+      for (size_t e = 0; e < before.size(); ++e) {
+        change = std::max<double>(change, std::abs(after[e] - before[e]));
+        square += std::pow(before[e], 2), nonzero += before[e] != 0;
+      }
+      const double size = nonzero > 0 ? std::max(1e-3, std::sqrt(square / nonzero)) : 1e-3;
+      if (graph.values[i].shape.size() > 1) of_root_mean_square.push_back(change / (rate * (relative ? size : 1)));
+    }
+    return of_root_mean_square;
+  };
+  for (const bool relative : {true, false}) {
+    const auto changes = largest_change(relative);
+    ASSERT_GE(changes.size(), 3u);
+    for (const double change : changes) EXPECT_NEAR(change, 1, .02);
+  }
+}
+
 TEST_F(Training, SaysWhenTheLossIsNoNumber) {
   Graph graph = small_network();
   graph.preprocessing.scale[0] = 1e38f;
