@@ -27,10 +27,11 @@ struct PassContext {
   int most_epochs = 1000;           // of each step that trains
 };
 
-/// A number that a recipe may set.
+/// A number that a recipe may set, from low to high; with a `step` only multiples of it.
 struct Parameter {
   std::string_view name;
   double value;  // unless it is set
+  double low, high, step;
   std::string_view meaning;
 };
 
@@ -42,7 +43,7 @@ struct Pass {
   std::string_view summary;  // one line
   Needs needs;
   std::span<const Parameter> parameters;
-  Graph (*run)(Graph, const Settings&, const PassContext&);  // all parameters are set
+  Graph (*run)(Graph, const Settings&, const PassContext&);  // all parameters are set, within their limits
 };
 
 }  // namespace slimpilot

@@ -15,32 +15,28 @@ namespace slimpilot {
 namespace {
 
 double number(const Settings& settings, std::string_view name) { return settings.find(name)->second; }
-int whole(const Settings& settings, std::string_view name) {
-  const double value = number(settings, name);
-  if (!(std::abs(value) < 1e9) || value != std::floor(value))
-    throw Error("recipe: " + std::string(name) + " must be a whole number, not " + std::to_string(value));
-  return static_cast<int>(value);
-}
+int whole(const Settings& settings, std::string_view name) { return static_cast<int>(number(settings, name)); }
 
-constexpr Parameter kPrune[] = {{"sparsity", 0.5, "share of zeros in every layer but those that yield outputs"}};
-constexpr Parameter kPruneLocal[] = {{"convolutions", 0.3, "share of zeros in convolutions"},
-                                     {"dense", 0.5, "share of zeros in dense layers"}};
-constexpr Parameter kPruneGlobal[] = {{"sparsity", 0.3, "share of zeros in all layers together"}};
-constexpr Parameter kPruneChannels[] = {{"share", 0.25, "of the filters and units of every layer"}};
-constexpr Parameter kCluster[] = {{"clusters", 8, "different numbers in every output channel"}};
-constexpr Parameter kQuantizeInteger[] = {{"bits", 8, "of activations, 8 or 16"},
-                                          {"integer_io", 1, "1: the network's inputs and outputs are integers too"},
-                                          {"adaptive_rounding", 1, "1: weights are rounded together, not one by one"},
-                                          {"bias_correction", 1, "1: biases take back the mean error of the integers"}};
-constexpr Parameter kTune[] = {{"epochs", 1, "over the training frames"},
-                               {"rate", 1e-4, "Adam's learning rate"},
-                               {"teacher", 0, "1: the labels are what the original network says"},
-                               {"ranges", 0, "1: the scales of an integer network are learned too"}};
+constexpr double kMostZeros = .999;
+constexpr Parameter kPrune[] = {
+    {"sparsity", .5, 0, kMostZeros, 0, "share of zeros in every layer but those that yield outputs"}};
+constexpr Parameter kPruneLocal[] = {{"convolutions", .3, 0, kMostZeros, 0, "share of zeros in convolutions"},
+                                     {"dense", .5, 0, kMostZeros, 0, "share of zeros in dense layers"}};
+constexpr Parameter kPruneGlobal[] = {{"sparsity", .3, 0, kMostZeros, 0, "share of zeros in all layers together"}};
+constexpr Parameter kPruneChannels[] = {{"share", .25, 0, kMostZeros, 0, "of the filters and units of every layer"}};
+constexpr Parameter kCluster[] = {{"clusters", 8, 2, 256, 1, "different numbers in every output channel"}};
+constexpr Parameter kQuantizeInteger[] = {
+    {"bits", 8, 8, 16, 8, "of activations, 8 or 16"},
+    {"integer_io", 1, 0, 1, 1, "1: the network's inputs and outputs are integers too"},
+    {"adaptive_rounding", 1, 0, 1, 1, "1: weights are rounded together, not one by one"},
+    {"bias_correction", 1, 0, 1, 1, "1: biases take back the mean error of the integers"}};
+constexpr Parameter kTune[] = {{"epochs", 1, 1, 10000, 1, "over the training frames"},
+                               {"rate", .02, 1e-9, 1, 0, "of Adam, in root mean squares of each weight tensor"},
+                               {"teacher", 0, 0, 1, 0, "share of what the original network says in the labels"},
+                               {"ranges", 0, 0, 1, 1, "1: the scales of an integer network are learned too"}};
 
 Graph run_quantize_integer(Graph graph, const Settings& s, const PassContext& context) {
-  const int bits = whole(s, "bits");
-  if (bits != 8 && bits != 16) throw Error("quantize_integer: bits must be 8 or 16, not " + std::to_string(bits));
-  const IntegerOptions options{.activations = bits == 16 ? ElementType::s16 : ElementType::s8,
+  const IntegerOptions options{.activations = whole(s, "bits") == 16 ? ElementType::s16 : ElementType::s8,
                                .integer_io = number(s, "integer_io") != 0,
                                .adaptive_rounding = number(s, "adaptive_rounding") != 0,
                                .bias_correction = number(s, "bias_correction") != 0};
@@ -51,9 +47,9 @@ Graph run_quantize_integer(Graph graph, const Settings& s, const PassContext& co
 Graph run_tune(Graph graph, const Settings& s, const PassContext& context) {
   const TuneOptions options{.epochs = std::min(whole(s, "epochs"), context.most_epochs),
                             .learning_rate = number(s, "rate"),
-                            .teacher = number(s, "teacher") != 0 ? context.original : nullptr,
+                            .teacher = number(s, "teacher") > 0 ? context.original : nullptr,
+                            .teacher_share = number(s, "teacher"),
                             .learn_ranges = number(s, "ranges") != 0};
-  if (options.epochs < 1 || !(options.learning_rate > 0)) throw Error("tune: epochs and rate must be positive");
   return context.tuner->tune(graph, options);
 }
 
@@ -90,9 +86,12 @@ constexpr Pass kPasses[] = {
      [](Graph graph, const Settings& s, const PassContext&) { return prune_channels(std::move(graph), number(s, "share")); }},
     {"cluster",
      "makes the weights of a channel share a few numbers",
-     {},
+     {.calibration = true},
      kCluster,
-     [](Graph graph, const Settings& s, const PassContext&) { return cluster(std::move(graph), whole(s, "clusters")); }},
+     [](Graph graph, const Settings& s, const PassContext& context) {
+       const Calibration& calibration = context.calibrate(graph);
+       return cluster(std::move(graph), whole(s, "clusters"), calibration);
+     }},
     {"tune", "trains, keeping zeros, clusters and integers", {.training = true, .real_weights = false}, kTune, run_tune},
     {"equalize_channels",
      "makes channels alike in size, so that integers serve them all",
@@ -122,16 +121,15 @@ Needs Technique::needs() const {
 std::span<const Pass> passes() { return kPasses; }
 
 std::vector<Technique> standard_techniques() {
-  // The study's parameters: sparsity .5 to .8 in polynomial steps, or .5; 8 clusters per channel. Learning rates are those that
-  // were best (ADR 0014); its 1e-5 moves nothing in 3 epochs. Shares are of all weights, not of each layer, where the name does
-  // not say otherwise: a small layer cannot spare four fifths.
-  const std::string fast = "tune rate=0.0003";
-  const auto pruned_to = [&](const char* share) { return std::string("prune_global sparsity=") + share + " | " + fast; };
-  const std::string pruned =
-      pruned_to("0.5") + " | " + pruned_to("0.68") + " | " + pruned_to("0.77") + " | " + pruned_to("0.8") + " epochs=4";
-  const std::string local = "prune_local | " + fast + " epochs=2", half = pruned_to("0.5") + " epochs=3";
-  const std::string equal = "equalize_channels | ", clustered = "cluster | tune epochs=3";
-  const std::string aware = " | quantize_integer | tune", equal_aware = " | equalize_channels" + aware;
+  // The study's parameters: sparsity .5 to .8 in polynomial steps, or .5; 8 clusters per channel. Shares are of all weights,
+  // not of each layer, where the name does not say otherwise: a small layer cannot spare four fifths. What loses much learns
+  // what the network itself says, which is free of the labels' noise (ADR 0014).
+  const std::string taught = " | tune teacher=1 rate=0.01", equal = " | equalize_channels", integer = " | quantize_integer";
+  const auto pruned_to = [](const char* share) { return std::string("prune_global sparsity=") + share; };
+  const auto then_to = [&](const char* share) { return taught + " | " + pruned_to(share); };
+  const std::string pruned = pruned_to("0.5") + then_to("0.68") + then_to("0.77") + then_to("0.8") + taught + " epochs=4";
+  const std::string half = pruned_to("0.5") + taught + " epochs=3", local = "prune_local | tune epochs=2";
+  const std::string clustered = "cluster" + taught + " epochs=3", int8 = "equalize_channels" + integer;
   const auto technique = [](const char* name, const char* summary, const std::string& recipe) {
     return Technique{name, summary, parse_recipe(recipe)};
   };
@@ -139,36 +137,42 @@ std::vector<Technique> standard_techniques() {
       technique("float32", "the network as it was trained, with BatchNorm folded and dead parts removed", ""),
       technique("dynamic_range", "int8 weights; activations quantized on the fly", "quantize_dynamic_range"),
       technique("float16", "float16 weights, float32 arithmetic", "quantize_float16"),
-      technique("int8_float_fallback", "int8 weights and activations, float inputs and outputs",
-                equal + "quantize_integer integer_io=0"),
-      technique("int8_only", "int8 weights, activations, inputs and outputs", equal + "quantize_integer"),
+      technique("int8_float_fallback", "int8 weights and activations, float inputs and outputs", int8 + " integer_io=0"),
+      technique("int8_only", "int8 weights, activations, inputs and outputs", int8),
       technique("int16x8", "int16 activations, int8 weights", "quantize_integer bits=16 integer_io=0"),
-      technique("qat", "int8_only, trained with its own integers", equal + "quantize_integer | tune epochs=2"),
+      technique("qat", "int8_only, trained with its own integers", int8 + " | tune epochs=2"),
       technique("prune", "four fifths of the weights are zero", pruned),
       technique("prune_dynamic_range", "prune, then int8 weights", pruned + " | quantize_dynamic_range"),
       technique("prune_local", "30 % of convolutions' and half of dense layers' weights are zero", local),
-      technique("prune_global", "30 % of all weights are zero, wherever they are", pruned_to("0.3") + " epochs=2"),
-      technique("prune_qat", "prune_local, then qat", local + equal_aware + " epochs=2"),
+      technique("prune_global", "30 % of all weights are zero, wherever they are", pruned_to("0.3") + " | tune epochs=2"),
+      technique("prune_qat", "prune_local, then qat", local + " | " + int8 + " | tune epochs=2"),
       technique("cluster", "8 different weights per output channel", clustered),
-      technique("cqat", "cluster, then qat that keeps the clusters", clustered + aware),
-      technique("pqat", "half of the weights are zero, then qat that keeps them", half + equal_aware),
-      technique("pcqat", "half zero, then 8 clusters, then qat that keeps both", half + " | " + clustered + aware),
-      technique("prune_channels", "a quarter of the filters and units is gone", "prune_channels | tune epochs=4 rate=0.001"),
+      technique("cqat", "cluster, then qat that keeps the clusters", clustered + integer + taught),
+      technique("pqat", "half of the weights are zero, then qat that keeps them", half + equal + integer + taught),
+      technique("pcqat", "half zero, then 8 clusters, then qat that keeps both", half + " | " + clustered + integer + taught),
+      technique("prune_channels", "a quarter of the filters and units is gone", "prune_channels | tune epochs=4"),
       technique("distill", "a student of half the width, taught by the network",
-                "prune_channels share=0.5 | tune epochs=6 rate=0.001 teacher=1"),
+                "prune_channels share=0.5 | tune epochs=6 teacher=1"),
       technique("deep_compression", "92 % of the weights are zero, then pcqat",
-                pruned + " | " + pruned_to("0.86") + " | " + pruned_to("0.92") + " epochs=3 | " + clustered + aware),
+                pruned + " | " + pruned_to("0.86") + then_to("0.92") + taught + " epochs=3 | " + clustered + integer + taught),
   };
 }
+
+namespace {
+
+/// Shortest text that reads back as the same number.
+std::string shortest(double value) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+}  // namespace
 
 std::string to_text(const RecipeStep& step) {
   std::string text(step.pass->name);
   for (const Parameter& p : step.pass->parameters) {
     const double value = number(step.settings, p.name);
-    if (value == p.value) continue;
-    char digits[32];
-    const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    text += " " + std::string(p.name) + "=" + std::string(digits, end);
+    if (value != p.value) text += " " + std::string(p.name) + "=" + shortest(value);
   }
   return text;
 }
@@ -193,6 +197,13 @@ std::vector<std::string> words_between(const std::string& text, char separator) 
   return words;
 }
 
+void require_limits(const Pass& pass, std::string_view name, double value) {
+  const Parameter& p = *std::ranges::find(pass.parameters, name, &Parameter::name);
+  if (value >= p.low && value <= p.high && (p.step == 0 || std::remainder(value, p.step) == 0)) return;
+  throw Error("recipe: " + std::string(name) + " of " + std::string(pass.name) + " must be " + shortest(p.low) + " to " +
+              shortest(p.high) + (p.step > 0 ? ", a multiple of " + shortest(p.step) : "") + ", not " + shortest(value));
+}
+
 void set(RecipeStep& step, const std::string& word) {
   const size_t equals = word.find('=');
   const auto setting = step.settings.find(word.substr(0, equals));
@@ -205,6 +216,7 @@ void set(RecipeStep& step, const std::string& word) {
   const char* const first = word.data() + equals + 1;
   const auto [end, failure] = std::from_chars(first, word.data() + word.size(), setting->second);
   if (failure != std::errc() || end != word.data() + word.size()) throw Error("recipe: '" + word + "' sets no number");
+  require_limits(*step.pass, setting->first, setting->second);
 }
 
 RecipeStep parse_step(const std::string& text) {

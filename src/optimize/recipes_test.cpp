@@ -49,6 +49,12 @@ TEST(Recipes, SayWhatIsUnknown) {
   EXPECT_NE(error_of("tune speed=1").find("no setting of tune; it has epochs=…, rate=…"), std::string::npos);
   EXPECT_NE(error_of("tune epochs=many").find("sets no number"), std::string::npos);
   EXPECT_NE(error_of("prune | | tune").find("nothing between"), std::string::npos);
+  EXPECT_NE(error_of("tune teacher=1.5").find("teacher of tune must be 0 to 1, not 1.5"), std::string::npos);
+  EXPECT_NE(error_of("tune epochs=2.5").find("epochs of tune must be 1 to 10000, a multiple of 1, not 2.5"), std::string::npos);
+  EXPECT_NE(error_of("quantize_integer bits=12").find("8 to 16, a multiple of 8, not 12"), std::string::npos);
+  EXPECT_NE(error_of("prune sparsity=1").find("0 to 0.999, not 1"), std::string::npos);
+  EXPECT_NE(error_of("cluster clusters=nan").find("clusters of cluster must be"), std::string::npos);
+  EXPECT_NE(error_of("tune rate=nan").find("rate of tune must be"), std::string::npos);
   EXPECT_NE(error_of("quantize_float16 bits=8").find("which has none"), std::string::npos);
 }
 
@@ -88,8 +94,6 @@ TEST(Recipes, RefuseWhatMakesNoSense) {
   EXPECT_EQ(error_of_run("tune", integer), "");
   EXPECT_NE(error_of_run("cluster | equalize_channels", graph).find("put equalize_channels before cluster"), std::string::npos);
   EXPECT_EQ(error_of_run("prune | equalize_channels | cluster | quantize_integer", graph), "");
-  EXPECT_NE(error_of_run("tune epochs=2.5", graph).find("must be a whole number"), std::string::npos);
-  EXPECT_NE(error_of_run("cluster clusters=nan", graph).find("must be a whole number"), std::string::npos);
 }
 
 struct Memory : StepCache {
@@ -110,7 +114,8 @@ TEST(Recipes, ShareTheirBeginnings) {
     Graph tune(const Graph& graph, const TuneOptions& options) override { return ++calls, IdleTuner::tune(graph, options); }
   } tuner;
   const Graph graph = small_pilot();
-  const PassContext context{{}, &tuner, &graph};
+  const Calibration calibration = calibrated(graph, random_inputs(graph, 4, -1, 1, 2));
+  const PassContext context{[&](const Graph&) -> const Calibration& { return calibration; }, &tuner, &graph};
   Memory memory;
   const Graph a = run_recipe(parse_recipe("prune | tune epochs=3 | cluster | tune"), context, &memory);
   const Graph b = run_recipe(parse_recipe("prune | tune epochs=3 | cluster clusters=4"), context, &memory);
@@ -176,14 +181,34 @@ TEST(Prune, EqualWeightsAreZeroedInOrder) {
 }
 
 TEST(Cluster, LeavesFewNumbersAndKeepsZeros) {
-  const Graph graph = cluster(small_pilot(), 5), pruned = cluster(prune_global(small_pilot(), 0.5), 5);
+  const auto clustered = [](const Graph& graph, int clusters) {
+    return cluster(graph, clusters, calibrated(graph, random_inputs(graph, 40, -1, 1.5, 3)));
+  };
+  const Graph graph = clustered(small_pilot(), 5), pruned = clustered(prune_global(small_pilot(), 0.5), 5);
   for (const ValueId id : weights_of(graph)) {
     EXPECT_LE(equal_groups(graph.value(id)).most_distinct, 5);
     EXPECT_EQ(graph.value(id).constraint.max_distinct, 5);
     EXPECT_LE(equal_groups(pruned.value(id)).most_distinct, 5);
   }
   EXPECT_NEAR(sparsity_of_all(pruned), 0.5, 0.001);
-  EXPECT_THROW(cluster(small_pilot(), 1), Error);
+  EXPECT_THROW(clustered(small_pilot(), 1), Error);
+}
+
+/// Two inputs that are always equal: errors of one weight can be made good by the other, and the bias takes the rest.
+TEST(Cluster, ChoosesWithTheInputs) {
+  constexpr int kPairs = 12;
+  TestNetwork network({1, 2 * kPairs});
+  const Graph graph = network.dense("dense", 20).finish();
+  Random random(5);
+  std::vector<std::vector<float>> inputs(400);
+  for (auto& input : inputs)
+    for (int i = 0; i < kPairs; ++i) {
+      const auto x = static_cast<float>(random.uniform(0, 2));
+      input.insert(input.end(), 2, x);
+    }
+  const Graph blind = cluster(graph, 4, calibrated(graph, {inputs[0]}));  // too few samples for a covariance
+  const Graph informed = cluster(graph, 4, calibrated(graph, inputs));
+  EXPECT_GT(sqnr_of(graph, informed, inputs), sqnr_of(graph, blind, inputs) + 3);
 }
 
 TEST(Cluster, FindsTheClustersThatThereAre) {
@@ -192,8 +217,9 @@ TEST(Cluster, FindsTheClustersThatThereAre) {
   network.node(
       "dense", Dense{},
       {add_constant(network.graph(), "w", {1, 9}, weights), add_constant(network.graph(), "b", {1}, std::vector<float>{0})});
-  const Graph graph = cluster(network.finish(), 3);
-  const auto w = graph.value(weights_of(graph)[0]).elements<float>();
+  const Graph graph = network.finish();
+  const Graph found = cluster(graph, 3, calibrated(graph, random_inputs(graph, 4, -1, 1, 2)));
+  const auto w = found.value(weights_of(found)[0]).elements<float>();
   for (int i = 0; i < 9; ++i) EXPECT_NEAR(w[static_cast<size_t>(i)], i < 3 ? -1 : i < 6 ? .5 : 2, 1e-6);
 }
 

@@ -59,22 +59,36 @@ Matrix feedback_factor(Matrix covariance, size_t k) {
 
 }  // namespace
 
+FeedbackRounding::FeedbackRounding(std::vector<double> covariance)
+    : k_(static_cast<size_t>(std::llround(std::sqrt(static_cast<double>(covariance.size()))))) {
+  check(k_ * k_ == covariance.size());
+  factor_ = feedback_factor(std::move(covariance), k_);
+}
+
+void FeedbackRounding::round(std::span<double> weights, const Nearest& nearest) const {
+  check(weights.size() == k_);
+  for (size_t i = 0; i < k_; ++i) {
+    const double rounded = nearest(i, weights[i]), error = (weights[i] - rounded) / factor_[i * k_ + i];
+    weights[i] = rounded;
+    for (size_t j = i + 1; j < k_; ++j) weights[j] -= error * factor_[j * k_ + i];
+  }
+}
+
 void round_with_feedback(Value& weights, const Value& real, std::vector<double> covariance) {
-  const size_t outputs = static_cast<size_t>(real.shape[0]), k = static_cast<size_t>(element_count(real.shape)) / outputs;
-  check(covariance.size() == k * k && weights.type == ElementType::s8);
-  const Matrix factor = feedback_factor(std::move(covariance), k);
+  check(weights.type == ElementType::s8);
+  const FeedbackRounding feedback(std::move(covariance));
   const std::vector<float> reals = constant_as_floats(real);
   const std::vector<float>& scales = weights.quantization->scale;
   const auto integers = weights.elements<int8_t>();
+  const size_t outputs = static_cast<size_t>(real.shape[0]), k = reals.size() / outputs;
   for (size_t o = 0; o < outputs; ++o) {
     const double scale = static_cast<double>(scales[scales.size() == 1 ? 0 : o]);
     std::vector<double> w(reals.begin() + static_cast<ptrdiff_t>(o * k), reals.begin() + static_cast<ptrdiff_t>((o + 1) * k));
-    for (size_t i = 0; i < k; ++i) {
-      const double rounded = std::clamp(std::round(w[i] / scale), -127.0, 127.0);
+    feedback.round(w, [&](size_t i, double weight) {
+      const double rounded = std::clamp(std::round(weight / scale), -127.0, 127.0);
       integers[o * k + i] = static_cast<int8_t>(rounded);
-      const double error = (w[i] - rounded * scale) / factor[i * k + i];
-      for (size_t j = i + 1; j < k; ++j) w[j] -= error * factor[j * k + i];
-    }
+      return rounded * scale;
+    });
   }
 }
 
