@@ -101,11 +101,13 @@ Node* sole_layer(Graph& graph, ValueId weight) {
 
 }  // namespace
 
-Graph cluster(Graph graph, int clusters, const Calibration& calibration) {
-  if (clusters < 2 || clusters > 256) throw Error("cluster: clusters must be 2 to 256, not " + std::to_string(clusters));
+Graph cluster(Graph graph, const ClusterCounts& counts, const Calibration& calibration) {
+  for (const int count : {counts.convolutions, counts.dense})
+    if (count < 2 || count > 256) throw Error("cluster: clusters must be 2 to 256, not " + std::to_string(count));
   for (const ValueId id : weights_of(graph)) {
     const Value before = graph.value(id);
     check(before.type == ElementType::f32);
+    const int clusters = before.shape.size() == 2 ? counts.dense : counts.convolutions;
     Node* const layer = sole_layer(graph, id);
     const PatchCovariance* inputs = layer != nullptr ? calibration.covariance(graph.value(layer->output).name) : nullptr;
     std::optional<FeedbackRounding> feedback;

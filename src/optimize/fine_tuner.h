@@ -8,7 +8,7 @@ namespace slimpilot {
 
 struct TuneOptions {
   int epochs = 1;
-  double learning_rate = .02;      // of each weight tensor's root mean square: what one step changes at most, about
+  double learning_rate = .02;      // about what one step changes at most, as a part of the size of each weight tensor
   const Graph* teacher = nullptr;  // its outputs are mixed into the labels
   double teacher_share = 1;        // above 0, at most 1; the recordings' labels have the rest
   bool learn_ranges = false;       // the scales of an integer graph are trained too

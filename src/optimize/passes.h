@@ -40,9 +40,12 @@ Graph prune(Graph graph, double convolutions, double dense);
 /// The same with one threshold over all layers, so that `share` of all weights are zero.
 Graph prune_global(Graph graph, double share);
 
-/// At most `clusters` (2 … 256) different numbers in each output channel of each weight, chosen so that layers' results change
+/// At most so many (2 … 256) different numbers in each output channel of each weight, chosen so that layers' results change
 /// little.
-Graph cluster(Graph graph, int clusters, const Calibration& calibration);
+struct ClusterCounts {
+  int convolutions, dense;  // ConvLSTM counts among convolutions
+};
+Graph cluster(Graph graph, const ClusterCounts& counts, const Calibration& calibration);
 
 /// Removes `share` (0 … 1) of the filters and units with the least weights, where nothing but a chain of layers reads them; the
 /// result is dense and smaller.

@@ -24,14 +24,15 @@ constexpr Parameter kPruneLocal[] = {{"convolutions", .3, 0, kMostZeros, 0, "sha
                                      {"dense", .5, 0, kMostZeros, 0, "share of zeros in dense layers"}};
 constexpr Parameter kPruneGlobal[] = {{"sparsity", .3, 0, kMostZeros, 0, "share of zeros in all layers together"}};
 constexpr Parameter kPruneChannels[] = {{"share", .25, 0, kMostZeros, 0, "of the filters and units of every layer"}};
-constexpr Parameter kCluster[] = {{"clusters", 8, 2, 256, 1, "different numbers in every output channel"}};
+constexpr Parameter kCluster[] = {{"clusters", 8, 2, 256, 1, "different numbers in every output channel"},
+                                  {"convolutions", 0, 0, 256, 1, "the same in convolutions; 0: as many"}};
 constexpr Parameter kQuantizeInteger[] = {
     {"bits", 8, 8, 16, 8, "of activations, 8 or 16"},
     {"integer_io", 1, 0, 1, 1, "1: the network's inputs and outputs are integers too"},
     {"adaptive_rounding", 1, 0, 1, 1, "1: weights are rounded together, not one by one"},
     {"bias_correction", 1, 0, 1, 1, "1: biases take back the mean error of the integers"}};
 constexpr Parameter kTune[] = {{"epochs", 1, 1, 10000, 1, "over the training frames"},
-                               {"rate", .02, 1e-9, 1, 0, "of Adam, in root mean squares of each weight tensor"},
+                               {"rate", .02, 1e-9, 1, 0, "of Adam, as a part of the size of each weight tensor"},
                                {"teacher", 0, 0, 1, 0, "share of what the original network says in the labels"},
                                {"ranges", 0, 0, 1, 1, "1: the scales of an integer network are learned too"}};
 
@@ -90,7 +91,8 @@ constexpr Pass kPasses[] = {
      kCluster,
      [](Graph graph, const Settings& s, const PassContext& context) {
        const Calibration& calibration = context.calibrate(graph);
-       return cluster(std::move(graph), whole(s, "clusters"), calibration);
+       const int dense = whole(s, "clusters"), convolutions = whole(s, "convolutions");
+       return cluster(std::move(graph), {convolutions > 0 ? convolutions : dense, dense}, calibration);
      }},
     {"tune", "trains, keeping zeros, clusters and integers", {.training = true, .real_weights = false}, kTune, run_tune},
     {"equalize_channels",
@@ -124,7 +126,7 @@ std::vector<Technique> standard_techniques() {
   // The study's parameters: sparsity .5 to .8 in polynomial steps, or .5; 8 clusters per channel. Shares are of all weights,
   // not of each layer, where the name does not say otherwise: a small layer cannot spare four fifths. What loses much learns
   // what the network itself says, which is free of the labels' noise (ADR 0014).
-  const std::string taught = " | tune teacher=1 rate=0.01", equal = " | equalize_channels", integer = " | quantize_integer";
+  const std::string taught = " | tune teacher=1", equal = " | equalize_channels", integer = " | quantize_integer";
   const auto pruned_to = [](const char* share) { return std::string("prune_global sparsity=") + share; };
   const auto then_to = [&](const char* share) { return taught + " | " + pruned_to(share); };
   const std::string pruned = pruned_to("0.5") + then_to("0.68") + then_to("0.77") + then_to("0.8") + taught + " epochs=4";
@@ -153,8 +155,9 @@ std::vector<Technique> standard_techniques() {
       technique("prune_channels", "a quarter of the filters and units is gone", "prune_channels | tune epochs=4"),
       technique("distill", "a student of half the width, taught by the network",
                 "prune_channels share=0.5 | tune epochs=6 teacher=1"),
-      technique("deep_compression", "92 % of the weights are zero, then pcqat",
-                pruned + " | " + pruned_to("0.86") + then_to("0.92") + taught + " epochs=3 | " + clustered + integer + taught),
+      technique("deep_compression", "92 % of the weights are zero, 8 different ones per output, 32 in convolutions; then qat",
+                pruned + " | " + pruned_to("0.86") + then_to("0.92") + taught + " epochs=3 | cluster convolutions=32" + taught +
+                    " epochs=3" + integer + taught),
   };
 }
 

@@ -40,7 +40,7 @@ struct TrainOptions {
   const Graph* teacher = nullptr;  // its outputs are the labels, or a share of them
   double teacher_share = 1;        // of its outputs in the labels; the recordings' have the rest
   bool keep_start = false;         // the weights as they are compete with those of the epochs
-  bool relative_steps = false;     // the learning rate counts in root mean squares of each weight tensor as it was at the start
+  bool relative_steps = false;     // the learning rate counts in the size of each weight tensor at the start (trainer.cpp)
   bool learn_ranges = false;       // the scales of an integer graph are trained too
 };
 

@@ -18,7 +18,7 @@ from torch.nn.utils import prune
 import train_reference
 
 BATCH = 64
-RATE = 0.02  # of one step, in root mean squares of the tensor; that of `tune`
+RATE = 0.02  # of one step, as a part of the size of the tensor; that of `tune`
 LAYERS = (nn.Conv2d, nn.Linear)
 
 
@@ -89,14 +89,16 @@ def mean_squared_error(network, frames):
 
 
 def parameter_groups(network):
-    """One per tensor, with the root mean square of its numbers that are not zero, but at least .001."""
+    """One per tensor, with what a step is measured in: the root mean square of its numbers that are not zero, but at least .001,
+    less by the root of K / 100 where K > 100 weights make an output."""
     masks = dict(network.named_buffers())
     for name, parameter in network.named_parameters():
         used = parameter.detach()
         if name.endswith("_orig"):
             used = used * masks[name.removesuffix("_orig") + "_mask"]
         root_mean_square = (used.square().sum() / max(1, used.count_nonzero())).sqrt().item()
-        yield {"params": [parameter], "size": max(1e-3, root_mean_square)}
+        weights_of_output = parameter[0].numel() if parameter.dim() > 1 else 1
+        yield {"params": [parameter], "size": max(1e-3, root_mean_square) * min(1, 10 / math.sqrt(weights_of_output))}
 
 
 def run_epoch(network, adam, task, rate_at):

@@ -36,10 +36,14 @@ at::Tensor tensor_of(const std::vector<float>& numbers, std::vector<int64_t> sha
   return at::from_blob(const_cast<float*>(numbers.data()), shape, at::kFloat);
 }
 
-/// The root mean square of the numbers that are not zero, but at least .001 (Shazeer and Stern 2018).
-double size_of(const at::Tensor& tensor) {
+/// What a step of training is measured in: the root mean square of the numbers that are not zero, but at least .001 (Shazeer
+/// and Stern 2018), less by √(K/100) where K > 100 weights make an output. When all of them move the same way, the output
+/// changes by K steps and is itself as large as √K weights (Yang et al. 2021).
+double step_size_of(const at::Tensor& tensor) {
   const double nonzero = std::max<double>(1, static_cast<double>(tensor.count_nonzero().item<int64_t>()));
-  return std::max(1e-3, std::sqrt(tensor.square().sum(at::kDouble).item<double>() / nonzero));
+  const double size = std::max(1e-3, std::sqrt(tensor.square().sum(at::kDouble).item<double>() / nonzero));
+  const double per_output = tensor.dim() > 1 ? static_cast<double>(tensor.numel() / tensor.size(0)) : 1;
+  return size * std::min(1.0, 10 / std::sqrt(per_output));
 }
 
 /// The frames of a run in memory.
@@ -66,7 +70,7 @@ class Trainer {
     if (options.teacher != nullptr) teacher_.emplace(*options.teacher);
     for (const auto& p : network_.parameters()) {
       rules_.push_back(p.trainable && p.value != kNoValue ? GradientRule(graph.value(p.value)) : GradientRule());
-      step_sizes_.push_back(options.relative_steps && p.value != kNoValue ? size_of(p.tensor) : 1);
+      step_sizes_.push_back(options.relative_steps && p.value != kNoValue ? step_size_of(p.tensor) : 1);
       const size_t moments = p.trainable ? static_cast<size_t>(p.tensor.numel()) : 0;
       first_moments_.emplace_back(moments);
       second_moments_.emplace_back(moments);

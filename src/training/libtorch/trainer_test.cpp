@@ -151,7 +151,8 @@ TEST_F(Training, RelativeStepsFollowTheSizeOfWeights) {
         change = std::max<double>(change, std::abs(after[e] - before[e]));
         square += std::pow(before[e], 2), nonzero += before[e] != 0;
       }
-      const double size = nonzero > 0 ? std::max(1e-3, std::sqrt(square / nonzero)) : 1e-3;
+      const double per_output = static_cast<double>(before.size()) / graph.values[i].shape[0];
+      const double size = std::sqrt(square / nonzero) * std::min(1.0, 10 / std::sqrt(per_output));
       if (graph.values[i].shape.size() > 1) of_root_mean_square.push_back(change / (rate * (relative ? size : 1)));
     }
     return of_root_mean_square;
