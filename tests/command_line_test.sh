@@ -7,6 +7,7 @@ program=$1 source=$2
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
+export XDG_CACHE_HOME=$folder/cache
 passed=0 failed=0
 
 fail() {
@@ -84,6 +85,10 @@ holds output "entropy bits"
 holds output "dense zstd planes"
 expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.onnx
 
+expect 0 "all compute the same numbers" bench lstm.tflite --seconds 0.1 --explain
+expect 2 "--way is STEP=WAY" bench lstm.tflite --seconds 0.1 --way dense1/relu
+expect_error "there is no way 'abacus'" bench lstm.tflite --seconds 0.1 --way dense1/relu=abacus
+expect_error "a step that this network does not have" bench lstm.tflite --seconds 0.1 --way dense9=avx2
 SLIMPILOT_ISA=reference expect 0 "reference, 1 thread" bench lstm.tflite --seconds 0.1
 SLIMPILOT_ISA=nonsense expect_error "use one of: reference" bench lstm.tflite --seconds 0.1
 
@@ -111,6 +116,13 @@ expect 0 "float32" evaluate out/float32.tflite out/int8_only.tflite --data recor
 holds evaluated.json '"latency_ms_p50":'
 expect 0 "slim MB" evaluate out/int8_only.tflite out/int8_only.slim --data recording --frames 0::8
 grep -qE "^out/int8_only.slim .* inf " output && passed=$((passed + 1)) || fail "a .slim computes something else than its .tflite"
+# What was measured of kernels is kept, and nothing depends on it.
+ways=("$XDG_CACHE_HOME"/slimpilot/ways/*.json)
+if [ -s "${ways[0]}" ]; then passed=$((passed + 1)); else fail "no file in the cache of ways"; fi
+for file in "${ways[@]}"; do echo '{"dense1/relu": "abacus"}' >"$file"; done
+expect 0 "slim MB" evaluate out/int8_only.tflite --data recording --frames 0::8
+if [ "$(grep -L abacus "${ways[@]}" | wc -l)" -gt 0 ]; then passed=$((passed + 1)); else fail "a wrong file in the cache stays"; fi
+XDG_CACHE_HOME=/dev/null/nowhere expect 0 "slim MB" evaluate out/int8_only.tflite --data recording --frames 0::8
 expect 0 "worst layer" compare out/float32.tflite out/int8_only.tflite --data recording --frames 0::8
 expect 2 "is for --against" info out/int8_only.tflite --data recording
 expect 0 "SQNR dB" info out/int8_only.tflite --against out/float32.tflite --data recording --frames 0::8

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/fastest_plan.h"
 #include "cli/model_options.h"
 #include "eval/latency.h"
 #include "eval/machine_limits.h"
@@ -10,15 +11,46 @@
 #include "report/table.h"
 
 namespace slimpilot {
+namespace {
+
+/// "STEP=WAY" words, over those that were measured. Throws UsageError for a word without '='.
+Ways ways_of(const std::vector<StepWays>& measured, const std::vector<std::string>& wanted) {
+  Ways ways = best_ways(measured);
+  for (const std::string& word : wanted) {
+    const size_t equals = word.rfind('=');
+    if (equals == std::string::npos) throw UsageError("--way is STEP=WAY, not '" + word + "'");
+    ways[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  return ways;
+}
+
+/// The candidates of each step with their times; the one that is used has a star.
+void explain(const std::vector<StepWays>& measured, const Ways& used) {
+  std::vector<std::vector<std::string>> rows{{"step", "ways to compute it, µs"}};
+  for (const StepWays& step : measured) {
+    std::string text;
+    for (size_t w = 0; w < step.ways.size(); ++w)
+      text += fmt::format("{}{}{} {:.2f}", w > 0 ? "  " : "", step.ways[w], used.at(step.step) == step.ways[w] ? "*" : "",
+                          step.microseconds[w]);
+    rows.push_back({step.step, text});
+  }
+  fmt::print("{}\n* is used; all compute the same numbers\n\n", aligned_table(rows));
+}
+
+}  // namespace
 
 void run_bench(int argc, char** argv) {
   std::string model;
   double seconds = 1;
+  bool explained = false;
+  std::vector<std::string> wanted;
   ModelOptions options;
   DataOptions data;
   Arguments arguments("bench", "latency p50 ... p99.9 of a model, and per step: time, MACs, bytes, share of this core's limit");
   arguments.positional("MODEL", model, "a model file, or random:NETWORK[:SEED]");
   arguments.option("--seconds", seconds, "how long to measure");
+  arguments.option("--explain", explained, "show what the kernels that were tried for each step took");
+  arguments.option("--way", wanted, "STEP=WAY: the kernel of a step instead of the fastest, as --explain names them");
   data.declare(arguments);
   options.declare(arguments);
   arguments.parse(argc, argv);
@@ -32,7 +64,9 @@ void run_bench(int argc, char** argv) {
     dataset->frames = selected;
   }
   graph = simplify(std::move(graph));
-  const Plan plan(graph);
+  const std::vector<StepWays> measured = measured_ways(graph);
+  const Ways ways = ways_of(measured, wanted);
+  const Plan plan(graph, {.ways = ways});
   const auto inputs = timing_inputs(plan, graph.preprocessing, dataset ? &*dataset : nullptr);
   const Latency latency = measure_latency(plan, inputs, {.seconds = seconds});
   const std::vector<double> steps = measure_steps(plan, inputs, std::max<size_t>(20, latency.runs / 4));
@@ -44,10 +78,11 @@ void run_bench(int argc, char** argv) {
              milliseconds(latency.p99_ms), milliseconds(latency.p999_ms));
   fmt::print("this core: {:.0f} GMAC/s f32, {:.0f} GMAC/s int8, {:.0f} GB/s read; arena {} MB\n\n", limits.real_gmacs,
              limits.integer_gmacs, limits.read_gbytes, megabytes(plan.arena_bytes()));
-  std::vector<std::vector<std::string>> rows{{"step", "kernel", "µs", "MMAC", "kB", "% of limit"}};
+  if (explained) explain(measured, ways);
+  std::vector<std::vector<std::string>> rows{{"step", "kernel", "way", "µs", "MMAC", "kB", "% of limit"}};
   for (size_t s = 0; s < steps.size(); ++s) {
     const Step& step = plan.steps()[s];
-    rows.push_back({step.name, std::string(step.kernel), fmt::format("{:.2f}", 1000 * steps[s]),
+    rows.push_back({step.name, std::string(step.kernel), std::string(step.way), fmt::format("{:.2f}", 1000 * steps[s]),
                     fmt::format("{:.3f}", static_cast<double>(step.multiply_adds) / 1e6),
                     fmt::format("{:.1f}", static_cast<double>(step.bytes) / 1024),
                     fmt::format("{:.0f}", 100 * limit_ms(step, limits) / steps[s])});

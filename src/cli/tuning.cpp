@@ -11,6 +11,7 @@
 #include "data/recording.h"
 #include "formats/formats.h"
 #include "host/atomic_file.h"
+#include "host/machine.h"
 #include "training/settings.h"
 
 namespace slimpilot {

@@ -17,6 +17,7 @@ struct Site {
   const Node& node;
   const KernelTable& kernels;
   ConstantStore& constants;
+  std::string_view wanted;  // which of several kernels; empty: the one that mostly is the fastest
 
   const Value& input(size_t i) const { return graph.value(node.inputs[i]); }
   const Value& output() const { return graph.value(node.output); }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/error.h"
 #include "engine/steps.h"
 #include "graph/edit.h"
 
@@ -77,9 +78,13 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
   std::vector<size_t> scratch;
   std::vector<const Node*> nodes;
   std::vector<int> operands;
+  size_t known_ways = 0;
   for (const Node& node : graph.nodes) {
     if (std::holds_alternative<Reshape>(node.op)) continue;
-    NodeCall made = make_call(graph, node, kernels(isa_), constants);
+    const auto wanted = options.ways.find(node.name);
+    known_ways += wanted != options.ways.end();
+    NodeCall made = make_call(graph, node, kernels(isa_), constants,
+                              wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second));
     const int index = static_cast<int>(steps_.size());
     for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[i], index);
     buffers.use(node.output, index);
@@ -88,10 +93,13 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
     operands.push_back(made.operands);
     steps_.push_back({.name = node.name,
                       .kernel = made.kernel,
+                      .way = made.way,
+                      .ways = std::move(made.ways),
                       .call = std::move(made.call),
                       .multiply_adds = slimpilot::multiply_adds(graph, node),
                       .bytes = node_bytes(graph, node)});
   }
+  if (known_ways != options.ways.size()) throw Error("a way is chosen for a step that this network does not have");
   for (const ValueId id : graph.outputs) buffers.use(id, static_cast<int>(steps_.size()));
   arena_bytes_ = buffers.pack(static_cast<int>(steps_.size()));
 

@@ -3,6 +3,7 @@
 // sessions can share one.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -33,8 +34,10 @@ struct Operand {
 };
 
 struct Step {
-  std::string name;         // of the node
-  std::string_view kernel;  // "conv2d_s8", …
+  std::string name;                    // of the node
+  std::string_view kernel;             // "conv2d_s8", …
+  std::string_view way;                // "avx2", …: which of several that compute the same
+  std::vector<std::string_view> ways;  // all of them; empty: there is one
   AnyCall call;
   Operand input[2];
   size_t output = 0, scratch = 0;  // offsets in the arena
@@ -52,14 +55,18 @@ struct TensorView {
   size_t bytes() const { return static_cast<size_t>(element_count(shape)) * element_size(type); }
 };
 
+/// By name of the step: the way to compute it (Step::way).
+using Ways = std::map<std::string, std::string>;
+
 struct PlanOptions {
   Isa isa = selected_isa();
+  Ways ways = {};                // steps that are not named have the way that mostly is the fastest; see choose_ways.h
   bool keep_all_values = false;  // every value keeps its own place, so that it can be read after a run
 };
 
 class Plan {
  public:
-  /// Throws Error when the graph holds something no kernel computes, naming the node.
+  /// Throws Error when the graph holds something no kernel computes, naming the node, or when there is no such way or step.
   explicit Plan(const Graph& graph, const PlanOptions& options = {});
 
   Isa isa() const { return isa_; }

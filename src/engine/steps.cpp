@@ -19,8 +19,9 @@ const void* ConstantStore::keep_bytes(std::span<const std::byte> data) {
   return blocks_.back().data();
 }
 
-NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants) {
-  const Site site{graph, node, kernels, constants};
+NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
+                   std::string_view way) {
+  const Site site{graph, node, kernels, constants, way};
   return std::visit([&](const auto& op) { return call_for(op, site); }, node.op);
 }
 

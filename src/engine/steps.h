@@ -31,10 +31,14 @@ struct NodeCall {
   std::string_view kernel;
   AnyCall call;
   size_t scratch_bytes = 0;
-  int operands = 1;  // how many of the node's inputs are read from memory when it runs
+  int operands = 1;                         // how many of the node's inputs are read from memory when it runs
+  std::string_view way = {};                // which of the ways to compute it, where there are several
+  std::vector<std::string_view> ways = {};  // all of them
 };
 
-/// Throws Error naming the node when no kernel computes it.
-NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants);
+/// `way`: the one that is wanted; empty: the plan's own choice. Throws Error naming the node when no kernel computes it, or
+/// none of this name.
+NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
+                   std::string_view way = {});
 
 }  // namespace slimpilot

@@ -89,33 +89,69 @@ IntegerResult integer_result(const Site& s, ActivationKind activation, int outpu
   return result;
 }
 
-/// Chooses among the five variants of conv2d and dense by the types of activations and weights, and fills the arguments that
-/// both share.
-template <class Kernels, class Args>
-NodeCall packed_call(const Site& s, const Kernels& kernels, std::array<std::string_view, 5> names, Args args,
-                     ActivationKind activation, const WeightShape& shape, size_t scratch) {
+/// The five variants of conv2d and dense.
+template <class Args>
+struct Variant {
+  std::string_view suffix;
+  PackedKernel<Args> PackedKernels<Args>::*kernel;
+};
+
+/// By the types of activations and weights.
+template <class Args>
+Variant<Args> variant_of(const Site& s) {
+  using Kernels = PackedKernels<Args>;
   const ElementType x = s.input(0).type, w = s.constant(1).type;
-  const bool real = x == ElementType::f32, integer_weights = w == ElementType::s8;
-  const PackedKernel<Args>* kernel = nullptr;
-  std::string_view name;
-  const auto choose = [&](bool condition, const PackedKernel<Args>& k, size_t i) {
-    if (condition) kernel = &k, name = names[i];
-  };
-  choose(real && w == ElementType::f32, kernels.f32, 0);
-  choose(real && w == ElementType::f16, kernels.f16, 1);
-  choose(x == ElementType::s8 && integer_weights, kernels.s8, 2);
-  choose(x == ElementType::s16 && integer_weights, kernels.s16, 3);
-  choose(real && integer_weights, kernels.hybrid, 4);
-  if (kernel == nullptr)
-    s.fail("there is no kernel for " + std::string(type_name(x)) + " inputs and " + std::string(type_name(w)) + " weights");
+  if (x == ElementType::f32 && w == ElementType::f32) return {"_f32", &Kernels::f32};
+  if (x == ElementType::f32 && w == ElementType::f16) return {"_f16", &Kernels::f16};
+  if (x == ElementType::s8 && w == ElementType::s8) return {"_s8", &Kernels::s8};
+  if (x == ElementType::s16 && w == ElementType::s8) return {"_s16", &Kernels::s16};
+  if (x == ElementType::f32 && w == ElementType::s8) return {"_hybrid", &Kernels::hybrid};
+  s.fail("there is no kernel for " + std::string(type_name(x)) + " inputs and " + std::string(type_name(w)) + " weights");
+}
+
+/// Weights with more bytes than this are read from beyond the second-level cache.
+constexpr size_t kStreamingBytes = 1 << 20;
+
+/// The wanted one among those that have the variant; unless one is wanted the last, which is made for the newest CPU, of those
+/// for weights of this size if there is one.
+template <class Args>
+const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
+                                  const Variant<Args>& variant, std::vector<std::string_view>& ways) {
+  const PackedKernels<Args>* choice = nullptr;
+  const bool streaming = s.input(1).data.size() > kStreamingBytes;
+  for (const PackedKernels<Args>* kernels : known) {
+    if ((kernels->*variant.kernel).run == nullptr) continue;
+    ways.push_back(kernels->name);
+    const bool better = s.wanted.empty() ? choice == nullptr || kernels->streaming == streaming : kernels->name == s.wanted;
+    if (better) choice = kernels;
+  }
+  if (choice == nullptr) s.fail("there is no way '" + std::string(s.wanted) + "' to compute it");
+  return *choice;
+}
+
+/// Chooses among the kernels for the types of activations and weights, and fills the arguments that they share.
+template <class Args>
+NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
+                     const std::array<std::string_view, 5>& names, Args args, ActivationKind activation,
+                     const WeightShape& shape, size_t scratch) {
+  const Variant<Args> variant = variant_of<Args>(s);
+  std::vector<std::string_view> ways;
+  const PackedKernels<Args>& kernels = chosen(s, known, variant, ways);
+  const PackedKernel<Args>& kernel = kernels.*variant.kernel;
+  const bool real = s.input(0).type == ElementType::f32;
   if (real)
     args.real = real_result(s, activation, shape.outputs);
   else
     args.integer = integer_result(s, activation, shape.outputs);
-  if (integer_weights) args.integer.weight_sum = s.keep_channels(weight_sums(s.input(1), shape.outputs));
-  const auto packed = pack_weights(s.input(1).data, shape, element_size(w), kernel->layout);
+  if (s.input(1).type == ElementType::s8) args.integer.weight_sum = s.keep_channels(weight_sums(s.input(1), shape.outputs));
+  const auto packed = pack_weights(s.input(1).data, shape, element_size(s.input(1).type), kernel.layout);
   args.weights = s.constants.keep(packed);
-  return {.kernel = name, .call = Call<Args>{kernel->run, args}, .scratch_bytes = scratch};
+  const auto name = std::ranges::find_if(names, [&](std::string_view n) { return n.ends_with(variant.suffix); });
+  return {.kernel = *name,
+          .call = Call<Args>{kernel.run, args},
+          .scratch_bytes = scratch,
+          .way = kernels.name,
+          .ways = std::move(ways)};
 }
 
 }  // namespace
@@ -135,10 +171,8 @@ NodeCall call_for(const Dense& op, const Site& s) {
   const Shape& w = s.input(1).shape;
   DenseArgs args{};
   args.rows = s.input(0).shape[0], args.inputs = w[1], args.outputs = w[0];
-  const bool streaming = s.input(1).data.size() > kStreamingBytes;
-  return packed_call(s, streaming ? s.kernels.dense_streaming : s.kernels.dense,
-                     {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"}, args, op.activation, {w[0], 1, w[1]},
-                     dense_scratch_bytes(args));
+  return packed_call(s, s.kernels.dense, {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"}, args,
+                     op.activation, {w[0], 1, w[1]}, dense_scratch_bytes(args));
 }
 
 namespace {

@@ -135,6 +135,9 @@ void verify(const Graph& graph);
 /// One line per node: name, op with attributes, shapes and types; for people and for tests.
 std::string to_text(const Graph& graph);
 
+/// Of its text and of all constants.
+uint64_t hash_of(const Graph& graph);
+
 /// Rows and columns that `same` adds (TensorFlow: the odd one at the end), and the resulting extent.
 struct PaddedExtent {
   int before, after, output;

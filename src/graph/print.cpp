@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph as text, one line per node.
+#include "base/hash.h"
 #include "graph/graph.h"
 
 namespace slimpilot {
@@ -56,6 +57,13 @@ std::string to_text(const Graph& graph) {
   }
   for (const ValueId id : graph.outputs) text += "output " + value_text(graph.value(id)) + "\n";
   return text;
+}
+
+uint64_t hash_of(const Graph& graph) {
+  Hash hash;
+  hash.add(to_text(graph));
+  for (const Value& value : graph.values) hash.add(value.data.data(), value.data.size());
+  return hash.value();
 }
 
 }  // namespace slimpilot

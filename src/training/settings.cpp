@@ -6,34 +6,10 @@
 #include <locale>
 #include <sstream>
 
-#include "host/atomic_file.h"
+#include "base/hash.h"
 #include "training/schedule.h"
 
 namespace slimpilot {
-namespace {
-
-/// FNV-1a, 64 bits: tells accidents, not attackers.
-class Hash {
- public:
-  void add(const void* bytes, size_t count) {
-    const auto* p = static_cast<const unsigned char*>(bytes);
-    for (size_t i = 0; i < count; ++i) value_ = (value_ ^ p[i]) * 0x100000001B3ull;
-  }
-  void add(const std::string& text) { add(text.data(), text.size() + 1); }
-  uint64_t value() const { return value_; }
-
- private:
-  uint64_t value_ = 0xCBF29CE484222325ull;
-};
-
-uint64_t hash_of(const Graph& graph) {
-  Hash hash;
-  hash.add(to_text(graph));
-  for (const Value& value : graph.values) hash.add(value.data.data(), value.data.size());
-  return hash.value();
-}
-
-}  // namespace
 
 std::string dataset_text(const Dataset& dataset) {
   Hash hash;
@@ -43,13 +19,6 @@ std::string dataset_text(const Dataset& dataset) {
     hash.add(labels.data(), labels.size() * sizeof(float));
   }
   return std::to_string(dataset.size()) + " frames " + std::to_string(hash.value());
-}
-
-std::string program_text() {
-  const std::string bytes = read_file("/proc/self/exe");
-  Hash hash;
-  hash.add(bytes.data(), bytes.size());
-  return std::to_string(hash.value());
 }
 
 std::string settings_text(const Graph& graph, const TrainData& data, const TrainOptions& options, int threads) {

@@ -11,9 +11,6 @@ namespace slimpilot {
 /// The number of frames and a hash of their file names and labels: a recording that was moved is the same one.
 std::string dataset_text(const Dataset& dataset);
 
-/// A hash of the running program: another build may make something else of the same settings.
-std::string program_text();
-
 /// One "name: value" per line. The number of epochs counts only where it changes the learning rates.
 std::string settings_text(const Graph& graph, const TrainData& data, const TrainOptions& options, int threads);
 

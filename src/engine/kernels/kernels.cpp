@@ -10,8 +10,8 @@ namespace {
 using Tables = std::array<KernelTable, 4>;
 
 Tables make_tables() {
-  const KernelTable plain{reference::conv2d,      reference::dense,    reference::dense,      reference::pool,
-                          reference::elementwise, reference::quantize, reference::resize_row, reference::limit_loops};
+  const KernelTable plain{{&reference::conv2d}, {&reference::dense},   reference::pool,       reference::elementwise,
+                          reference::quantize,  reference::resize_row, reference::limit_loops};
   Tables tables{plain, plain, plain, plain};
 #if defined(__x86_64__)
   KernelTable table = plain;
@@ -21,20 +21,15 @@ Tables make_tables() {
     table.quantize.s8_to_f32 = better.s8_to_f32;
     table.quantize.s16_to_f32 = better.s16_to_f32;
   };
-  table.conv2d = avx2::conv2d;
-  table.dense = avx2::dense;
-  table.dense_streaming = avx2::dense_streaming;
+  table.conv2d = {&avx2::conv2d};
+  table.dense = {&avx2::dense, &avx2::dense_streaming};
   take_quantize(avx2::quantize);
   table.resize_row = avx2::resize_row;
   table.limits = avx2::limit_loops;
   tables[static_cast<size_t>(Isa::avx2)] = table;
 
-  table.conv2d.f32 = avx512::conv2d.f32;
-  table.conv2d.f16 = avx512::conv2d.f16;
-  table.dense.f32 = avx512::dense.f32;
-  table.dense_streaming.f32 = avx512::dense_streaming.f32;
-  table.dense.f16 = avx512::dense.f16;
-  table.dense_streaming.f16 = avx512::dense_streaming.f16;
+  table.conv2d.push_back(&avx512::conv2d);
+  table.dense.insert(table.dense.end(), {&avx512::dense, &avx512::dense_streaming});
   take_quantize(avx512::quantize);
   table.resize_row = avx512::resize_row;
   table.limits.real = avx512::limit_loops.real;
@@ -42,15 +37,8 @@ Tables make_tables() {
   table.limits.read = avx512::limit_loops.read;
   tables[static_cast<size_t>(Isa::avx512)] = table;
 
-  table.conv2d.s8 = avx512vnni::conv2d.s8;
-  table.conv2d.s16 = avx512vnni::conv2d.s16;
-  table.conv2d.hybrid = avx512vnni::conv2d.hybrid;
-  table.dense.s8 = avx512vnni::dense.s8;
-  table.dense_streaming.s8 = avx512vnni::dense_streaming.s8;
-  table.dense.s16 = avx512vnni::dense.s16;
-  table.dense_streaming.s16 = avx512vnni::dense_streaming.s16;
-  table.dense.hybrid = avx512vnni::dense.hybrid;
-  table.dense_streaming.hybrid = avx512vnni::dense_streaming.hybrid;
+  table.conv2d.insert(table.conv2d.end(), {&avx512vnni::conv2d_256, &avx512vnni::conv2d});
+  table.dense.insert(table.dense.end(), {&avx512vnni::dense_256, &avx512vnni::dense, &avx512vnni::dense_streaming});
   table.limits.integer = avx512vnni::limit_loops.integer;
   table.limits.integer_macs_per_round = avx512vnni::limit_loops.integer_macs_per_round;
   tables[static_cast<size_t>(Isa::avx512vnni)] = table;

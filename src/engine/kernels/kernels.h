@@ -2,6 +2,8 @@
 // All dispatch: one table of kernels per instruction set. Plans take function pointers from here once; nothing else chooses.
 #pragma once
 
+#include <vector>
+
 #include "engine/cpu.h"
 #include "engine/kernels/conv2d/conv2d.h"
 #include "engine/kernels/dense/dense.h"
@@ -14,8 +16,9 @@
 namespace slimpilot {
 
 struct KernelTable {
-  Conv2dKernels conv2d;
-  DenseKernels dense, dense_streaming;
+  /// Where there are several ways to do a step, from what older CPUs have to what this one has; a plan measures them.
+  std::vector<const Conv2dKernels*> conv2d;
+  std::vector<const DenseKernels*> dense;
   PoolKernels pool;
   ElementwiseKernels elementwise;
   QuantizeKernels quantize;

@@ -42,7 +42,7 @@ const auto& variant_of(const Kernels& k, const std::string& variant) {
 size_t weight_size(const std::string& variant) { return variant == "f32" ? 4 : variant == "f16" ? 2 : 1; }
 
 /// PilotNet's second convolution: 31×98×24 to 14×47×36, 5×5, stride 2.
-void bench_conv2d(benchmark::State& state, Isa isa, const std::string& variant) {
+void bench_conv2d(benchmark::State& state, const Conv2dKernels& way, const std::string& variant) {
   const Conv2dArgs args{.in_h = 31,
                         .in_w = 98,
                         .in_c = 24,
@@ -53,7 +53,7 @@ void bench_conv2d(benchmark::State& state, Isa isa, const std::string& variant) 
                         .kernel_w = 5,
                         .stride_h = 2,
                         .stride_w = 2};
-  const auto& kernel = variant_of(kernels(isa).conv2d, variant);
+  const auto& kernel = variant_of(way, variant);
   Buffers b;
   b.input = aligned_bytes(31 * 98 * 24 * 4 + 64), b.output = aligned_bytes(14 * 47 * 36 * 4 + 64),
   b.scratch = aligned_bytes(conv2d_scratch_bytes(args));
@@ -63,9 +63,9 @@ void bench_conv2d(benchmark::State& state, Isa isa, const std::string& variant) 
 }
 
 /// A dense layer of 14400 to 1164, as pilotnet_same has.
-void bench_dense(benchmark::State& state, Isa isa, const std::string& variant) {
+void bench_dense(benchmark::State& state, const DenseKernels& way, const std::string& variant) {
   const DenseArgs args{.rows = 1, .inputs = 14400, .outputs = 1164};
-  const auto& kernel = variant_of(kernels(isa).dense_streaming, variant);
+  const auto& kernel = variant_of(way, variant);
   Buffers b;
   b.input = aligned_bytes(14400 * 4 + 64), b.output = aligned_bytes(1164 * 4 + 64),
   b.scratch = aligned_bytes(dense_scratch_bytes(args));
@@ -82,12 +82,17 @@ void bench_dense(benchmark::State& state, Isa isa, const std::string& variant) {
 }
 
 const int kRegistered = [] {
-  for (const Isa isa : supported_isas())
-    for (const std::string variant : {"f32", "f16", "s8", "s16", "hybrid"}) {
-      const std::string suffix = "_" + variant + "/" + std::string(isa_name(isa));
-      benchmark::RegisterBenchmark(("conv2d" + suffix).c_str(), bench_conv2d, isa, variant);
-      benchmark::RegisterBenchmark(("dense" + suffix).c_str(), bench_dense, isa, variant);
-    }
+  const auto add = [](const std::string& op, const auto& ways, auto function) {
+    for (const auto* way : ways)
+      for (const std::string variant : {"f32", "f16", "s8", "s16", "hybrid"})
+        if (variant_of(*way, variant).run != nullptr)
+          benchmark::RegisterBenchmark((op + "_" + variant + "/" + way->name).c_str(), function, *way, variant);
+  };
+  const KernelTable &fast = kernels(supported_isas().back()), &plain = kernels(Isa::reference);
+  add("conv2d", plain.conv2d, bench_conv2d);
+  add("conv2d", fast.conv2d, bench_conv2d);
+  add("dense", plain.dense, bench_dense);
+  add("dense", fast.dense, bench_dense);
   return 0;
 }();
 

@@ -152,4 +152,22 @@ auto& variant_of(Kernels& kernels, Variant variant) {
   __builtin_unreachable();
 }
 
+/// Every way to compute `variant` gives what is expected, and real ones the same numbers as each other.
+template <class Args>
+void expect_all_same(const std::vector<const PackedKernels<Args>*>& ways, const PackedData& data, Variant variant,
+                     const Args& args, size_t scratch_bytes, const std::vector<std::byte>& expected, int k) {
+  std::vector<std::byte> first;
+  int count = 0;
+  for (const PackedKernels<Args>* way : ways) {
+    const PackedKernel<Args>& kernel = variant_of(*way, variant);
+    if (kernel.run == nullptr) continue;
+    SCOPED_TRACE(way->name);
+    const auto actual = data.run(kernel, args, scratch_bytes);
+    expect_same(variant, expected, actual, k);
+    if (count++ == 0) first = actual;
+    EXPECT_EQ(actual, first);
+  }
+  EXPECT_GT(count, 0);
+}
+
 }  // namespace slimpilot

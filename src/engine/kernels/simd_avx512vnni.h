@@ -10,6 +10,7 @@
 
 #include "engine/kernels/kernel_args.h"
 #include "engine/kernels/quantize/dynamic_quantization.h"
+#include "engine/kernels/simd_avx2.h"
 
 namespace slimpilot {
 namespace {
@@ -42,6 +43,12 @@ struct IntegerAvx512Vnni {
   static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm512_dpbusd_epi32(sum, x, w); }
   static Vector load_sum(const Sum* start) { return _mm512_loadu_si512(start); }
   static void store_sum(Sum* target, Vector sum) { _mm512_storeu_si512(target, sum); }
+
+  static Vector same(int32_t x) { return _mm512_set1_epi32(x); }
+  static Vector load_s8(const int8_t* x) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))); }
+  static Vector add(Vector a, Vector b) { return _mm512_add_epi32(a, b); }
+  static Vector subtract(Vector a, Vector b) { return _mm512_sub_epi32(a, b); }
+  static Vector multiply(Vector a, Vector b) { return _mm512_mullo_epi32(a, b); }
 
   struct Rescale {
     __m512i multiplier, left, right, mask, half;
@@ -120,6 +127,31 @@ struct IntegerAvx512Vnni {
     const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(input_scale), _mm512_loadu_ps(r.weight_scale + first));
     const __m512 real = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale), _mm512_loadu_ps(r.bias + first));
     _mm512_mask_storeu_ps(y, mask(lanes), _mm512_min_ps(_mm512_max_ps(real, _mm512_set1_ps(r.low)), _mm512_set1_ps(r.high)));
+  }
+};
+
+/// Registers of 256 bits, for layers with few outputs.
+struct IntegerVnni256 : IntegerAvx2 {
+  using In = uint8_t;
+  static constexpr int kGroup = 4, kMaxConvVectors = 3;
+  static constexpr int kTilePixels[] = {0, 16, 12, 8};
+  static constexpr int kInputOffset = 128;
+  static constexpr bool kSubtractZero = false;
+
+  static Vector broadcast(const In* x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, sizeof four);
+    return _mm256_set1_epi32(four);
+  }
+  static Vector load_weights(const Weight* w) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)); }
+  static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm256_dpbusd_epi32(sum, x, w); }
+  static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
+    x = _mm256_add_epi32(x, _mm256_set1_epi32(zero_point));
+    x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_set1_epi32(low)), _mm256_set1_epi32(high));
+    _mm256_mask_cvtepi32_storeu_epi8(y, static_cast<__mmask8>(lanes >= 8 ? 0xFF : (1 << lanes) - 1), x);
+  }
+  static void quantize(const float* x, ptrdiff_t count, const DynamicScale& q, In* target) {
+    IntegerAvx512Vnni::quantize(x, count, q, target);
   }
 };
 

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// 2-D convolution, NHWC, batch 1. Variants by (activations, weights): f32 (f32, f32), f16 (f32, f16), s8 (s8, s8),
-// s16 (s16, s8), hybrid (f32 quantized on the fly to 8 bits, s8). Integer variants are exact; the real ones state their
-// error in conv2d_test.cpp.
+// 2-D convolution, NHWC, batch 1. Integer variants are exact; the real ones state their error in conv2d_test.cpp.
 #pragma once
 
 #include "engine/kernels/kernel_args.h"
 
 namespace slimpilot {
 
-struct Conv2dKernels {
-  PackedKernel<Conv2dArgs> f32, f16, s8, s16, hybrid;
-};
+using Conv2dKernels = PackedKernels<Conv2dArgs>;
 
 /// Bytes of scratch that suffice for every kernel: the padded image in the kernel's own input type and per-output starts.
 inline constexpr size_t conv2d_scratch_bytes(const Conv2dArgs& a) {
@@ -29,7 +25,7 @@ namespace avx512 {
 extern const Conv2dKernels conv2d;  // f32 and f16 only
 }
 namespace avx512vnni {
-extern const Conv2dKernels conv2d;  // s8, s16 and hybrid only
+extern const Conv2dKernels conv2d, conv2d_256;  // s8, s16 and hybrid only; with registers of 512 and 256 bits
 }
 
 }  // namespace slimpilot

@@ -6,6 +6,7 @@
 namespace slimpilot::avx2 {
 
 const Conv2dKernels conv2d = {
+    .name = "avx2",
     .f32 = {conv2d_layout<FloatAvx2>, conv2d_real<FloatAvx2>},
     .f16 = {conv2d_layout<HalfAvx2>, conv2d_real<HalfAvx2>},
     .s8 = {conv2d_layout<IntegerAvx2>, conv2d_s8<IntegerAvx2>},

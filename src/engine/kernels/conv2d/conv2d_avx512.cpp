@@ -6,6 +6,7 @@
 namespace slimpilot::avx512 {
 
 const Conv2dKernels conv2d = {
+    .name = "avx512",
     .f32 = {conv2d_layout<FloatAvx512>, conv2d_real<FloatAvx512>},
     .f16 = {conv2d_layout<HalfAvx512>, conv2d_real<HalfAvx512>},
 };

@@ -97,6 +97,7 @@ constexpr PackedLayout kPlain{.lanes = 1, .max_block = 1, .group = 1};
 }  // namespace
 
 const Conv2dKernels conv2d = {
+    .name = "reference",
     .f32 = {kPlain, conv2d_real<float, as_is>},
     .f16 = {kPlain, conv2d_real<uint16_t, half_to_float>},
     .s8 = {kPlain, conv2d_s8},

@@ -31,8 +31,8 @@ void compare_all(const Geometry& g, bool extreme, int misalignment) {
       SCOPED_TRACE(std::string(isa_name(isa)) + " variant " + std::to_string(static_cast<int>(variant)) + " " +
                    std::to_string(g.h) + "x" + std::to_string(g.w) + "x" + std::to_string(g.c) + " to " +
                    std::to_string(g.out_c) + " kernel " + std::to_string(g.kernel) + " stride " + std::to_string(g.stride));
-      const auto actual = data.run(variant_of(kernels(isa).conv2d, variant), args, conv2d_scratch_bytes(args));
-      expect_same(variant, expected, actual, g.kernel * g.kernel * g.c);
+      expect_all_same(kernels(isa).conv2d, data, variant, args, conv2d_scratch_bytes(args), expected,
+                      g.kernel * g.kernel * g.c);
     }
   }
 }

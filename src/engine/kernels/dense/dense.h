@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dense (fully connected) layers, y = W·x + b, with the variants of conv2d.h. At batch 1 they are bound by reading weights,
-// so the fast kernels keep weights input-major and do not read those of inputs that are zero (after ReLU, many).
+// Dense (fully connected) layers, y = W·x + b, with the variants of PackedKernels. At batch 1 they are bound by reading
+// weights, so the fast kernels keep weights input-major and do not read those of inputs that are zero (after ReLU, many).
 #pragma once
 
 #include "engine/kernels/kernel_args.h"
 
 namespace slimpilot {
 
-/// Layers with more weights than this (bytes) are read from beyond the second-level cache: `dense_streaming` keeps the weights
-/// of one input together, so that what is read is read in long runs, and the sums in memory; `dense` keeps sums in registers.
-inline constexpr size_t kStreamingBytes = 1 << 20;
-
-struct DenseKernels {
-  PackedKernel<DenseArgs> f32, f16, s8, s16, hybrid;
-};
+/// `dense` keeps sums in registers; `dense_streaming` keeps them in memory and the weights of one input together, so that what
+/// is read is read in long runs.
+using DenseKernels = PackedKernels<DenseArgs>;
 
 /// Bytes of scratch that suffice for every kernel: the inputs in the kernel's own type, the list of non-zero ones, starts,
 /// sums.
@@ -31,7 +27,7 @@ namespace avx512 {
 extern const DenseKernels dense, dense_streaming;  // f32 and f16 only
 }
 namespace avx512vnni {
-extern const DenseKernels dense, dense_streaming;  // s8, s16 and hybrid only
+extern const DenseKernels dense, dense_256, dense_streaming;  // s8, s16 and hybrid only
 }
 
 }  // namespace slimpilot

@@ -6,6 +6,7 @@
 namespace slimpilot::avx2 {
 
 const DenseKernels dense = {
+    .name = "avx2",
     .f32 = kDenseReal<FloatAvx2, InRegisters>,
     .f16 = kDenseReal<HalfAvx2, InRegisters>,
     .s8 = kDenseS8<IntegerAvx2, InRegisters>,
@@ -14,6 +15,8 @@ const DenseKernels dense = {
 };
 
 const DenseKernels dense_streaming = {
+    .name = "avx2_streaming",
+    .streaming = true,
     .f32 = kDenseReal<FloatAvx2, InMemory>,
     .f16 = kDenseReal<HalfAvx2, InMemory>,
     .s8 = kDenseS8<IntegerAvx2, InMemory>,

@@ -6,11 +6,14 @@
 namespace slimpilot::avx512 {
 
 const DenseKernels dense = {
+    .name = "avx512",
     .f32 = kDenseReal<FloatAvx512, InRegisters>,
     .f16 = kDenseReal<HalfAvx512, InRegisters>,
 };
 
 const DenseKernels dense_streaming = {
+    .name = "avx512_streaming",
+    .streaming = true,
     .f32 = kDenseReal<FloatAvx512, InMemory>,
     .f16 = kDenseReal<HalfAvx512, InMemory>,
 };

@@ -40,6 +40,7 @@ constexpr PackedLayout kPlain{.lanes = 1, .max_block = 1, .group = 1};
 }  // namespace
 
 const DenseKernels dense = {
+    .name = "reference",
     .f32 = {kPlain, dense_rows<&Conv2dKernels::f32, float, float>},
     .f16 = {kPlain, dense_rows<&Conv2dKernels::f16, float, float>},
     .s8 = {kPlain, dense_rows<&Conv2dKernels::s8, int8_t, int8_t>},

@@ -14,8 +14,7 @@ void compare_all(int rows, int inputs, int outputs, bool extreme) {
     for (const Isa isa : supported_isas()) {
       SCOPED_TRACE(std::string(isa_name(isa)) + " variant " + std::to_string(static_cast<int>(variant)) + " " +
                    std::to_string(rows) + " rows, " + std::to_string(inputs) + " to " + std::to_string(outputs));
-      for (const DenseKernels& dense : {kernels(isa).dense, kernels(isa).dense_streaming})
-        expect_same(variant, expected, data.run(variant_of(dense, variant), args, dense_scratch_bytes(args)), inputs);
+      expect_all_same(kernels(isa).dense, data, variant, args, dense_scratch_bytes(args), expected, inputs);
     }
   }
 }

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/fastest_plan.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "cli/model_options.h"
+#include "host/atomic_file.h"
+#include "host/machine.h"
+
+namespace slimpilot {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostFiles = 200;
+
+fs::path cache_folder() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path(value == nullptr ? "" : value);
+  };
+  const fs::path cache = variable("XDG_CACHE_HOME"), home = variable("HOME");
+  if (cache.is_absolute()) return cache / "slimpilot" / "ways";
+  return home.is_absolute() ? home / ".cache" / "slimpilot" / "ways" : fs::path();
+}
+
+fs::path file_of(const fs::path& folder, const Graph& graph) {
+  Hash hash;
+  hash.add(std::to_string(hash_of(graph)));
+  hash.add(std::string(isa_name(selected_isa())));
+  hash.add(cpu_name());
+  hash.add(program_text());
+  return folder / (std::to_string(hash.value()) + ".json");
+}
+
+/// Nothing when there is no such file or it is not of this network.
+std::optional<Plan> cached_plan(const Graph& graph, const fs::path& file) {
+  try {
+    return Plan(graph, {.ways = nlohmann::json::parse(read_file(file)).get<Ways>()});
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+void remove_oldest(const fs::path& folder) {
+  std::vector<std::pair<fs::file_time_type, fs::path>> files;
+  for (const auto& entry : fs::directory_iterator(folder)) files.emplace_back(entry.last_write_time(), entry.path());
+  std::ranges::sort(files);
+  for (size_t i = 0; i + kMostFiles < files.size(); ++i) fs::remove(files[i].second);
+}
+
+/// A cache that cannot be written costs time, nothing else.
+void keep(const Ways& ways, const fs::path& file) {
+  try {
+    fs::create_directories(file.parent_path());
+    const std::string text = nlohmann::json(ways).dump(1) + "\n";
+    write_file_atomically(file, std::as_bytes(std::span(text)), Durability::cache);
+    remove_oldest(file.parent_path());
+  } catch (const std::exception&) {
+  }
+}
+
+}  // namespace
+
+std::vector<StepWays> measured_ways(const Graph& graph) {
+  const Plan plan(graph);
+  return measure_ways(graph, plan.isa(), timing_inputs(plan, graph.preprocessing, nullptr).front());
+}
+
+Plan fastest_plan(const Graph& graph) {
+  const fs::path folder = cache_folder();
+  const fs::path file = folder.empty() ? fs::path() : file_of(folder, graph);
+  if (!file.empty())
+    if (std::optional<Plan> plan = cached_plan(graph, file)) return std::move(*plan);
+  const Ways ways = best_ways(measured_ways(graph));
+  if (!file.empty()) keep(ways, file);
+  return Plan(graph, {.ways = ways});
+}
+
+}  // namespace slimpilot

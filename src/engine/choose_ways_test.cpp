@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/choose_ways.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "engine/session.h"
+#include "graph/networks.h"
+
+namespace slimpilot {
+namespace {
+
+std::vector<float> outputs_of(const Plan& plan, const std::vector<float>& input) {
+  Session session(plan);
+  session.write_input(input);
+  session.run();
+  std::vector<float> outputs;
+  session.read_outputs(outputs);
+  return outputs;
+}
+
+TEST(ChooseWays, AllGiveTheSameNumbersAndTheLeastTimeWins) {
+  const Graph graph = make_network("deepest_lstm_tiny_pilotnet", 1, {.initialization = Initialization::keras});
+  Random random(2);
+  std::vector<float> input(static_cast<size_t>(element_count(graph.value(graph.inputs[0]).shape)));
+  for (float& x : input) x = static_cast<float>(random.uniform(0, 1));
+  for (const Isa isa : supported_isas()) {
+    const auto measured = measure_ways(graph, isa, std::as_bytes(std::span(input)), 2);
+    EXPECT_EQ(measured.empty(), isa == Isa::reference);
+    const std::vector<float> expected = outputs_of(Plan(graph, {.isa = isa}), input);
+    for (const StepWays& step : measured) {
+      ASSERT_EQ(step.ways.size(), step.microseconds.size());
+      for (size_t w = 0; w < step.ways.size(); ++w) {
+        EXPECT_LE(step.microseconds[step.best], step.microseconds[w]);
+        const Plan plan(graph, {.isa = isa, .ways = {{step.step, std::string(step.ways[w])}}});
+        for (const Step& s : plan.steps())
+          if (s.name == step.step) {
+            EXPECT_EQ(s.way, step.ways[w]);
+          }
+        EXPECT_EQ(outputs_of(plan, input), expected) << step.step << " " << step.ways[w];
+      }
+    }
+  }
+}
+
+TEST(ChooseWays, RefusesWhatThereIsNot) {
+  const Graph graph = make_network("deepest_lstm_tiny_pilotnet", 1, {.initialization = Initialization::keras});
+  EXPECT_THROW(Plan(graph, {.ways = {{"dense1", "abacus"}}}), Error);
+  EXPECT_THROW(Plan(graph, {.ways = {{"dense99", "reference"}}}), Error);
+}
+
+}  // namespace
+}  // namespace slimpilot
