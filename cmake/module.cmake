@@ -10,11 +10,12 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # GCC 12 warns about its own header (GCC
   list(APPEND isa_flags_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 set(isa_flags_avx512vnni ${isa_flags_avx512} -mavx512vnni)
+set(isa_flags_avx512vbmi ${isa_flags_avx512vnni} -mavx512vbmi -mavx512vbmi2)
 
 function(select_isa_sources output)
   set(kept)
   foreach(source ${ARGN})
-    if(source MATCHES "_(avx2|avx512|avx512vnni)\\.cpp$")
+    if(source MATCHES "_(avx2|avx512|avx512vnni|avx512vbmi)\\.cpp$")
       set(isa ${CMAKE_MATCH_1})
       if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
         continue()

@@ -14,7 +14,7 @@
 namespace slimpilot {
 namespace {
 
-constexpr std::string_view kNames[] = {"reference", "avx2", "avx512", "avx512vnni"};
+constexpr std::string_view kNames[] = {"reference", "avx2", "avx512", "avx512vnni", "avx512vbmi"};
 
 #if defined(__x86_64__)
 /// Half-float conversion: clang 14's __builtin_cpu_supports does not know it.
@@ -33,6 +33,7 @@ bool supports(Isa isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
              __builtin_cpu_supports("avx512dq");
     case Isa::avx512vnni: return __builtin_cpu_supports("avx512vnni");
+    case Isa::avx512vbmi: return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
   }
 #endif
   return isa == Isa::reference;
@@ -44,7 +45,7 @@ std::string_view isa_name(Isa isa) { return kNames[static_cast<size_t>(isa)]; }
 
 std::vector<Isa> supported_isas() {
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512, Isa::avx512vnni}) {
+  for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::avx512vbmi}) {
     if (!supports(isa)) break;
     isas.push_back(isa);
   }

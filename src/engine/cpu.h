@@ -8,8 +8,9 @@
 
 namespace slimpilot {
 
-/// In rising order: a level has everything the ones before it have. `reference` is plain C++, the specification.
-enum class Isa : uint8_t { reference, avx2, avx512, avx512vnni };
+/// In rising order: a level has everything the ones before it have. `reference` is plain C++, the
+/// specification; avx512vbmi has VBMI and VBMI2 (Intel since 2019, AMD since 2022).
+enum class Isa : uint8_t { reference, avx2, avx512, avx512vnni, avx512vbmi };
 
 std::string_view isa_name(Isa isa);
 

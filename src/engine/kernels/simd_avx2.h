@@ -74,6 +74,12 @@ struct IntegerAvx2 {
   static Vector load_sum(const Sum* start) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(start)); }
   static void store_sum(Sum* target, Vector sum) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), sum); }
 
+  static Vector same(int32_t x) { return _mm256_set1_epi32(x); }
+  static Vector load_s8(const int8_t* x) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(x))); }
+  static Vector add(Vector a, Vector b) { return _mm256_add_epi32(a, b); }
+  static Vector subtract(Vector a, Vector b) { return _mm256_sub_epi32(a, b); }
+  static Vector multiply(Vector a, Vector b) { return _mm256_mullo_epi32(a, b); }
+
   struct Rescale {
     __m256i multiplier, left, right, mask, half;
     Rescale(const int32_t* multipliers, const int32_t* shifts) {

@@ -88,5 +88,18 @@ float tanh(float x);
 float sigmoid(float x);
 float hard_sigmoid(float x);
 }  // namespace reference
+// The others have only what they do better; the rest is null.
+namespace avx2 {
+extern const ElementwiseKernels elementwise;
+}
+namespace avx512 {
+extern const ElementwiseKernels elementwise;
+}
+namespace avx512vnni {
+extern const ElementwiseKernels elementwise;
+}
+namespace avx512vbmi {
+extern const ElementwiseKernels elementwise;
+}
 
 }  // namespace slimpilot

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables of 256 bytes in four registers: `vpermi2b` looks up 64 bytes at a time in 128 entries.
+#include <immintrin.h>
+
+#include "engine/kernels/elementwise/elementwise.h"
+
+namespace slimpilot::avx512vbmi {
+namespace {
+
+struct Table {
+  __m512i part[4];
+
+  explicit Table(const int8_t* entries) {
+    for (int i = 0; i < 4; ++i) part[i] = _mm512_loadu_si512(entries + 64 * i);
+  }
+  /// Entries x + 128. The lower half of the table is for negative x, whose seven lower bits are the place in it.
+  __m512i operator()(__m512i x) const {
+    const __m512i negative = _mm512_permutex2var_epi8(part[0], x, part[1]);
+    const __m512i positive = _mm512_permutex2var_epi8(part[2], x, part[3]);
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), positive, negative);
+  }
+};
+
+__mmask64 first_lanes(int64_t count) { return count >= 64 ? ~__mmask64{0} : (__mmask64{1} << count) - 1; }
+
+/// One table for all elements.
+void lookup_alone(const LookupArgs& a, const int8_t* x, int8_t* y) {
+  const Table table(a.table);
+  for (int64_t i = 0; i < a.count; i += 64)
+    _mm512_mask_storeu_epi8(y + i, first_lanes(a.count - i), table(_mm512_loadu_si512(x + i)));
+}
+
+/// 64 elements through the table of each of up to 64 channels, of which each takes its own.
+void lookup_channels(const LookupArgs& a, const int8_t* x, int8_t* y) {
+  const int64_t period = a.channels;
+  for (int c = 0; c < a.channels; ++c) {
+    const Table table(a.table + c * 256);
+    int64_t phase = 0;  // the channel of the first element
+    for (int64_t i = 0; i < a.count; i += 64) {
+      __mmask64 own = 0;
+      for (int64_t lane = (c - phase + period) % period; lane < 64; lane += period) own |= __mmask64{1} << lane;
+      _mm512_mask_storeu_epi8(y + i, own & first_lanes(a.count - i), table(_mm512_loadu_si512(x + i)));
+      phase = (phase + 64) % period;
+    }
+  }
+}
+
+void lookup_s8(const LookupArgs& a, const Io& io) noexcept {
+  const auto* x = static_cast<const int8_t*>(io.input[0]);
+  auto* y = static_cast<int8_t*>(io.output);
+  if (a.channels == 1)
+    lookup_alone(a, x, y);
+  else if (a.channels <= 4)
+    lookup_channels(a, x, y);
+  else
+    reference::elementwise.lookup_s8(a, io);
+}
+
+}  // namespace
+
+const ElementwiseKernels elementwise = {.lookup_s8 = lookup_s8};
+
+}  // namespace slimpilot::avx512vbmi

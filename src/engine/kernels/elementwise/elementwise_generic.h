@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Element-wise kernels in vectors of kLanes numbers, written with the compiler's vector types: the same operations in the same
+// order whatever the width, so every instruction set gives the same bits. Anonymous: see kernel_args.h.
+//
+// The curves come from e^t − 1 = 2ⁿ·p(r) + (2ⁿ − 1), t = n·ln 2 + r, |r| ≤ ½ ln 2, p the Taylor polynomial of degree 7 without
+// its constant (what is left out is below 6e-9). tanh x = (e^2|x| − 1) / (e^2|x| + 1), sigmoid x = 1 / (e^−x + 1).
+#pragma once
+
+#include "engine/kernels/elementwise/elementwise.h"
+
+namespace slimpilot {
+namespace {
+
+template <int kLanes>
+struct RealVector {
+  typedef float Real __attribute__((vector_size(kLanes * 4)));
+  typedef int32_t Whole __attribute__((vector_size(kLanes * 4)));
+  static constexpr int kCount = kLanes;
+
+  static Real same(float x) { return x - Real{}; }
+  static Real least(Real a, Real b) { return a < b ? a : b; }
+  static Real greatest(Real a, Real b) { return a > b ? a : b; }
+
+  /// e^t − 1 for −87 ≤ t ≤ 88.
+  static Real exp_less_one(Real t) {
+    const Real to_whole = same(12582912.0f);  // 1.5·2²³: what is added to it loses its fraction and ends up in its lowest bits
+    const Real shifted = t * same(1.44269504f) + to_whole, n = shifted - to_whole;
+    const Real r = (t - n * same(0.693145752f)) - n * same(1.42860677e-6f);  // ln 2 in two parts, the first exact times n
+    Real p = same(1.0f / 5040);
+    p = p * r + same(1.0f / 720);
+    p = p * r + same(1.0f / 120);
+    p = p * r + same(1.0f / 24);
+    p = p * r + same(1.0f / 6);
+    p = p * r + same(0.5f);
+    p = p * (r * r) + r;
+    const Real power = reinterpret((bits(shifted) - bits(to_whole) + 127) << 23);
+    return power * p + (power - same(1));
+  }
+  static Real tanh(Real x) {
+    const Real magnitude = reinterpret(bits(x) & 0x7FFFFFFF);
+    const Real e = exp_less_one(least(magnitude + magnitude, same(30)));
+    return reinterpret(bits(e / (e + same(2))) | (bits(x) & ~0x7FFFFFFF));
+  }
+  static Real sigmoid(Real x) {
+    const Real e = exp_less_one(least(greatest(same(0) - x, same(-87)), same(88)));
+    return same(1) / (e + same(2));
+  }
+  static Real elu(Real x) { return x < same(0) ? exp_less_one(greatest(x, same(-87))) : x; }
+  static Real hard_sigmoid(Real x) { return least(greatest(x * same(0.2f) + same(0.5f), same(0)), same(1)); }
+
+ private:
+  static Real reinterpret(Whole x) { return (Real)x; }
+  static Whole bits(Real x) { return (Whole)x; }
+};
+
+/// y[i] = f(x[i]).
+template <class V, typename V::Real (*f)(typename V::Real)>
+void unary(const UnaryArgs& a, const Io& io) noexcept {
+  const auto* x = static_cast<const float*>(io.input[0]);
+  auto* y = static_cast<float*>(io.output);
+  for (int64_t i = 0; i < a.count; i += V::kCount) {
+    typename V::Real v;
+    __builtin_memcpy(&v, x + i, sizeof v);  // may read past the end, as kernels may
+    v = f(v);
+    const int64_t left = a.count - i;
+    __builtin_memcpy(y + i, &v, left < V::kCount ? static_cast<size_t>(left) * sizeof(float) : sizeof v);
+  }
+}
+
+/// Multipliers and shifts are the same for all elements: the wrapper's rescaling wants one for each lane.
+template <class V>
+struct Rescaling {
+  int32_t multipliers[V::kLanes], shifts[V::kLanes];
+  Rescaling(int32_t multiplier, int32_t shift) {
+    for (int i = 0; i < V::kLanes; ++i) multipliers[i] = multiplier, shifts[i] = shift;
+  }
+  typename V::Rescale vector() const { return typename V::Rescale(multipliers, shifts); }
+};
+
+template <class V>
+struct Operands {
+  typename V::Vector a_zero, b_zero;
+  const int8_t *a, *b;
+  bool b_is_scalar;
+
+  Operands(const BinaryArgs& args, const Io& io)
+      : a_zero(V::same(args.a_zero_point)),
+        b_zero(V::same(args.b_zero_point)),
+        a(static_cast<const int8_t*>(io.input[0])),
+        b(static_cast<const int8_t*>(io.input[1])),
+        b_is_scalar(args.b_is_scalar) {}
+  typename V::Vector left(int64_t i) const { return V::subtract(V::load_s8(a + i), a_zero); }
+  typename V::Vector right(int64_t i) const { return V::subtract(b_is_scalar ? V::same(*b) : V::load_s8(b + i), b_zero); }
+};
+
+template <class V>
+void store_elements(const BinaryArgs& a, const Io& io, int64_t i, typename V::Vector result) {
+  const int64_t left = a.count - i;
+  V::store_s8(static_cast<int8_t*>(io.output) + i, result, a.output_zero_point, a.low, a.high,
+              left < V::kLanes ? static_cast<int>(left) : V::kLanes);
+}
+
+template <class V>
+void multiply_s8(const BinaryArgs& a, const Io& io) noexcept {
+  const Operands<V> operands(a, io);
+  const auto rescale = Rescaling<V>(a.output_multiplier, a.output_shift).vector();
+  for (int64_t i = 0; i < a.count; i += V::kLanes)
+    store_elements<V>(a, io, i, rescale(V::multiply(operands.left(i), operands.right(i))));
+}
+
+template <class V>
+void add_s8(const BinaryArgs& a, const Io& io) noexcept {
+  const Operands<V> operands(a, io);
+  const auto left = Rescaling<V>(a.a_multiplier, a.a_shift).vector(), right = Rescaling<V>(a.b_multiplier, a.b_shift).vector(),
+             rescale = Rescaling<V>(a.output_multiplier, a.output_shift).vector();
+  const typename V::Vector factor = V::same(1 << a.left_shift);
+  for (int64_t i = 0; i < a.count; i += V::kLanes) {
+    const typename V::Vector x = left(V::multiply(operands.left(i), factor)), z = right(V::multiply(operands.right(i), factor));
+    store_elements<V>(a, io, i, rescale(V::add(x, z)));
+  }
+}
+
+/// The curves; integer kernels are added by who has them.
+template <class V>
+constexpr ElementwiseKernels curves() {
+  ElementwiseKernels k{};
+  k.tanh = unary<V, V::tanh>;
+  k.sigmoid = unary<V, V::sigmoid>;
+  k.elu = unary<V, V::elu>;
+  k.hard_sigmoid = unary<V, V::hard_sigmoid>;
+  return k;
+}
+
+}  // namespace
+}  // namespace slimpilot
