@@ -107,7 +107,7 @@ def run_epoch(network, adam, task, rate_at):
     order, start = torch.randperm(len(task.training))[: task.epoch_frames], time.perf_counter()
     for batch, (images, labels) in enumerate(task.training.batches(order)):
         for group in adam.param_groups:
-            group["lr"] = rate_at(batch * BATCH / len(order)) * group["size"]
+            group["lr"] = rate_at((batch * BATCH + len(images) / 2) / len(order)) * group["size"]
         loss = nn.functional.mse_loss(network(images), labels)
         adam.zero_grad()
         loss.backward()

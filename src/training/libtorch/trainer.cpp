@@ -115,7 +115,9 @@ class Trainer {
       check_cancelled();
       const auto samples = std::span(order).subspan(first, std::min(batch_size, order.size() - first));
       frames_.training.read(samples, options_.augmentations, augmentation_seed, first, batch_);
-      const double done = static_cast<double>(first) / static_cast<double>(order.size());
+      const double middle =
+          static_cast<double>(first) + static_cast<double>(samples.size()) / 2;  // an epoch of one batch learns too
+      const double done = middle / static_cast<double>(order.size());
       const double rate = next_learning_rate(options_, history_, done);
       result.learning_rate = std::max(result.learning_rate, rate);
       result.train_loss += learn(samples.size(), rate, generator) * static_cast<double>(samples.size());

@@ -164,6 +164,12 @@ TEST_F(Training, RelativeStepsFollowTheSizeOfWeights) {
   }
 }
 
+TEST_F(Training, OneBatchLearnsWithEverySchedule) {
+  const Graph graph = small_network();
+  for (const Schedule schedule : {Schedule::constant, Schedule::cosine, Schedule::warm_cosine, Schedule::plateau})
+    EXPECT_NE(run(graph, {.epochs = 1, .batch = 160, .learning_rate = .01, .schedule = schedule}), graph);
+}
+
 TEST_F(Training, SaysWhenTheLossIsNoNumber) {
   Graph graph = small_network();
   graph.preprocessing.scale[0] = 1e38f;
