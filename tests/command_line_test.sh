@@ -88,7 +88,8 @@ expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotne
 expect 0 "all compute the same numbers" bench lstm.tflite --seconds 0.1 --explain
 expect 2 "--way is STEP=WAY" bench lstm.tflite --seconds 0.1 --way dense1/relu
 expect_error "there is no way 'abacus'" bench lstm.tflite --seconds 0.1 --way dense1/relu=abacus
-expect_error "a step that this network does not have" bench lstm.tflite --seconds 0.1 --way dense9=avx2
+expect_error "there is no step 'dense9'" bench lstm.tflite --seconds 0.1 --way dense9=avx2
+expect_error "there is no step 'conv_lstm1/cell/tanh'" bench lstm.tflite --seconds 0.1 --way conv_lstm1/cell/tanh=avx2
 SLIMPILOT_ISA=reference expect 0 "reference, 1 thread" bench lstm.tflite --seconds 0.1
 SLIMPILOT_ISA=nonsense expect_error "use one of: reference" bench lstm.tflite --seconds 0.1
 

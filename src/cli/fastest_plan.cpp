@@ -38,10 +38,14 @@ fs::path file_of(const fs::path& folder, const Graph& graph) {
   return folder / (std::to_string(hash.value()) + ".json");
 }
 
-/// Nothing when there is no such file or it is not of this network.
+/// Nothing when there is no such file, it is not of this network, or it does not name every choice.
 std::optional<Plan> cached_plan(const Graph& graph, const fs::path& file) {
   try {
-    return Plan(graph, {.ways = nlohmann::json::parse(read_file(file)).get<Ways>()});
+    const auto ways = nlohmann::json::parse(read_file(file)).get<Ways>();
+    Plan plan(graph, {.ways = ways});
+    const auto is_open = [&](const Step& step) { return step.ways.size() > 1 && !ways.contains(step.name); };
+    if (std::ranges::any_of(plan.steps(), is_open)) return std::nullopt;
+    return plan;
   } catch (const std::exception&) {
     return std::nullopt;
   }

@@ -48,6 +48,10 @@ TEST(ChooseWays, RefusesWhatThereIsNot) {
   const Graph graph = make_network("deepest_lstm_tiny_pilotnet", 1, {.initialization = Initialization::keras});
   EXPECT_THROW(Plan(graph, {.ways = {{"dense1", "abacus"}}}), Error);
   EXPECT_THROW(Plan(graph, {.ways = {{"dense99", "reference"}}}), Error);
+  const Plan plan(graph);
+  const auto alone = std::ranges::find_if(plan.steps(), [](const Step& s) { return s.ways.empty(); });
+  ASSERT_NE(alone, plan.steps().end());
+  EXPECT_THROW(Plan(graph, {.ways = {{alone->name, "reference"}}}), Error) << "there is one way only";
 }
 
 }  // namespace

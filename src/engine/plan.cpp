@@ -78,11 +78,9 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
   std::vector<size_t> scratch;
   std::vector<const Node*> nodes;
   std::vector<int> operands;
-  size_t known_ways = 0;
   for (const Node& node : graph.nodes) {
     if (std::holds_alternative<Reshape>(node.op)) continue;
     const auto wanted = options.ways.find(node.name);
-    known_ways += wanted != options.ways.end();
     NodeCall made = make_call(graph, node, kernels(isa_), constants,
                               wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second));
     const int index = static_cast<int>(steps_.size());
@@ -99,7 +97,9 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
                       .multiply_adds = slimpilot::multiply_adds(graph, node),
                       .bytes = node_bytes(graph, node)});
   }
-  if (known_ways != options.ways.size()) throw Error("a way is chosen for a step that this network does not have");
+  for (const auto& [name, way] : options.ways)
+    if (std::ranges::none_of(steps_, [&](const Step& s) { return s.name == name && s.way == way; }))
+      throw Error("there is no step '" + name + "' that could be computed in several ways");
   for (const ValueId id : graph.outputs) buffers.use(id, static_cast<int>(steps_.size()));
   arena_bytes_ = buffers.pack(static_cast<int>(steps_.size()));
 

@@ -90,7 +90,7 @@ void cluster_channel(std::span<float> weights, int count, bool keep_zeros, const
   for (size_t i = 0; i < reals.size(); ++i) weights[i] = static_cast<float>(reals[i]);
 }
 
-/// The layer whose weight this is, if it is its only one and the calibration knows its inputs; else null.
+/// The convolution or dense layer that alone reads this weight; null when there is none.
 Node* sole_layer(Graph& graph, ValueId weight) {
   const std::vector<int> readers = consumers_of(graph, weight);
   if (readers.size() != 1) return nullptr;
