@@ -3,22 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/random.h"
-#include "engine/session.h"
+#include "engine/session_test.h"
 #include "graph/networks.h"
 
 namespace slimpilot {
 namespace {
-
-std::vector<float> outputs_of(const Plan& plan, const std::vector<float>& input) {
-  Session session(plan);
-  session.write_input(input);
-  session.run();
-  std::vector<float> outputs;
-  session.read_outputs(outputs);
-  return outputs;
-}
 
 TEST(ChooseWays, AllGiveTheSameNumbersAndTheLeastTimeWins) {
   const Graph graph = make_network("deepest_lstm_tiny_pilotnet", 1, {.initialization = Initialization::keras});
@@ -51,7 +44,8 @@ TEST(ChooseWays, RefusesWhatThereIsNot) {
   const Plan plan(graph);
   const auto alone = std::ranges::find_if(plan.steps(), [](const Step& s) { return s.ways.empty(); });
   ASSERT_NE(alone, plan.steps().end());
-  EXPECT_THROW(Plan(graph, {.ways = {{alone->name, "reference"}}}), Error) << "there is one way only";
+  const Ways ways{{alone->name, std::string("reference")}};
+  EXPECT_THROW(Plan(graph, {.ways = ways}), Error) << "there is one way only";
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "base/stats.h"
-#include "engine/session.h"
+#include "engine/session_test.h"
 #include "graph/edit.h"
 #include "optimize/calibrate.h"
 #include "optimize/recipes.h"
@@ -81,16 +81,6 @@ class TestNetwork {
   Random random_;
   ValueId last_;
 };
-
-/// Outputs for one real input, which is quantized if the network takes integers.
-inline std::vector<float> outputs_of(const Plan& plan, const std::vector<float>& input) {
-  Session session(plan);
-  session.write_input(input);
-  session.run();
-  std::vector<float> outputs;
-  session.read_outputs(outputs);
-  return outputs;
-}
 
 /// `count` inputs of random numbers in [low, high).
 inline std::vector<std::vector<float>> random_inputs(const Graph& graph, size_t count, double low, double high, uint64_t seed) {
