@@ -73,7 +73,7 @@ void keep(const Ways& ways, const fs::path& file) {
 
 std::vector<StepWays> measured_ways(const Graph& graph) {
   const Plan plan(graph);
-  return measure_ways(graph, plan.isa(), timing_inputs(plan, graph.preprocessing, nullptr).front());
+  return measure_ways(graph, plan, timing_inputs(plan, graph.preprocessing, nullptr).front());
 }
 
 Plan fastest_plan(const Graph& graph) {

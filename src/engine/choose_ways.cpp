@@ -34,25 +34,21 @@ std::vector<double> step_times(const Plan& plan, std::span<const std::byte> inpu
 
 }  // namespace
 
-std::vector<StepWays> measure_ways(const Graph& graph, Isa isa, std::span<const std::byte> input, int runs) {
+std::vector<StepWays> measure_ways(const Graph& graph, const Plan& plan, std::span<const std::byte> input, int runs) {
   std::vector<StepWays> measured;
   std::vector<size_t> place;  // of each measured step in the plan
   size_t most = 0;
-  {
-    const Plan plan(graph, {.isa = isa});
-    for (size_t i = 0; i < plan.steps().size(); ++i) {
-      const Step& step = plan.steps()[i];
-      if (step.ways.size() < 2) continue;
-      measured.push_back({.step = step.name, .ways = step.ways, .microseconds = {}});
-      place.push_back(i);
-      most = std::max(most, step.ways.size());
-    }
+  for (size_t i = 0; i < plan.steps().size(); ++i) {
+    const Step& step = plan.steps()[i];
+    if (step.ways.size() < 2) continue;
+    measured.push_back({.step = step.name, .ways = step.ways, .microseconds = {}});
+    place.push_back(i);
+    most = std::max(most, step.ways.size());
   }
   for (size_t way = 0; way < most; ++way) {
-    PlanOptions options{.isa = isa};
+    PlanOptions options{.isa = plan.isa()};
     for (const StepWays& step : measured) options.ways[step.step] = step.ways[std::min(way, step.ways.size() - 1)];
-    const Plan plan(graph, options);
-    const std::vector<double> times = step_times(plan, input, runs);
+    const std::vector<double> times = step_times(Plan(graph, options), input, runs);
     for (size_t s = 0; s < measured.size(); ++s)
       if (way < measured[s].ways.size()) measured[s].microseconds.push_back(times[place[s]]);
   }

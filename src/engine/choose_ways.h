@@ -18,8 +18,9 @@ struct StepWays {
 };
 
 /// Runs the network with each way of each step that has several, on `input` (the bytes of its first input; a network with more
-/// has them zero), and tells the fastest. The choice changes no result: all ways compute the same numbers.
-std::vector<StepWays> measure_ways(const Graph& graph, Isa isa, std::span<const std::byte> input, int runs = 9);
+/// has them zero), and tells the fastest. `plan` is any plan of the graph: it knows the ways. The choice changes no result: all
+/// ways compute the same numbers.
+std::vector<StepWays> measure_ways(const Graph& graph, const Plan& plan, std::span<const std::byte> input, int runs = 9);
 
 /// The best ones, for PlanOptions.
 Ways best_ways(const std::vector<StepWays>& measured);

@@ -24,8 +24,8 @@ constexpr Parameter kPruneLocal[] = {{"convolutions", .3, 0, kMostZeros, 0, "sha
                                      {"dense", .5, 0, kMostZeros, 0, "share of zeros in dense layers"}};
 constexpr Parameter kPruneGlobal[] = {{"sparsity", .3, 0, kMostZeros, 0, "share of zeros in all layers together"}};
 constexpr Parameter kPruneChannels[] = {{"share", .25, 0, kMostZeros, 0, "of the filters and units of every layer"}};
-constexpr Parameter kCluster[] = {{"clusters", 8, 2, 256, 1, "different numbers in every output channel"},
-                                  {"convolutions", 0, 0, 256, 1, "the same in convolutions; 0: as many"}};
+constexpr Parameter kCluster[] = {{"convolutions", 8, 2, 256, 1, "different numbers in every output channel of convolutions"},
+                                  {"dense", 8, 2, 256, 1, "the same for every output of dense layers"}};
 constexpr Parameter kQuantizeInteger[] = {
     {"bits", 8, 8, 16, 8, "of activations, 8 or 16"},
     {"integer_io", 1, 0, 1, 1, "1: the network's inputs and outputs are integers too"},
@@ -91,8 +91,7 @@ constexpr Pass kPasses[] = {
      kCluster,
      [](Graph graph, const Settings& s, const PassContext& context) {
        const Calibration& calibration = context.calibrate(graph);
-       const int dense = whole(s, "clusters"), convolutions = whole(s, "convolutions");
-       return cluster(std::move(graph), {convolutions > 0 ? convolutions : dense, dense}, calibration);
+       return cluster(std::move(graph), {whole(s, "convolutions"), whole(s, "dense")}, calibration);
      }},
     {"tune", "trains, keeping zeros, clusters and integers", {.training = true, .real_weights = false}, kTune, run_tune},
     {"equalize_channels",

@@ -53,7 +53,8 @@ TEST(Recipes, SayWhatIsUnknown) {
   EXPECT_NE(error_of("tune epochs=2.5").find("epochs of tune must be 1 to 10000, a multiple of 1, not 2.5"), std::string::npos);
   EXPECT_NE(error_of("quantize_integer bits=12").find("8 to 16, a multiple of 8, not 12"), std::string::npos);
   EXPECT_NE(error_of("prune sparsity=1").find("0 to 0.999, not 1"), std::string::npos);
-  EXPECT_NE(error_of("cluster clusters=nan").find("clusters of cluster must be"), std::string::npos);
+  EXPECT_NE(error_of("cluster dense=nan").find("dense of cluster must be"), std::string::npos);
+  EXPECT_NE(error_of("cluster convolutions=1").find("must be 2 to 256"), std::string::npos);
   EXPECT_NE(error_of("tune rate=nan").find("rate of tune must be"), std::string::npos);
   EXPECT_NE(error_of("quantize_float16 bits=8").find("which has none"), std::string::npos);
 }
@@ -118,10 +119,10 @@ TEST(Recipes, ShareTheirBeginnings) {
   const PassContext context{[&](const Graph&) -> const Calibration& { return calibration; }, &tuner, &graph};
   Memory memory;
   const Graph a = run_recipe(parse_recipe("prune | tune epochs=3 | cluster | tune"), context, &memory);
-  const Graph b = run_recipe(parse_recipe("prune | tune epochs=3 | cluster clusters=4"), context, &memory);
+  const Graph b = run_recipe(parse_recipe("prune | tune epochs=3 | cluster dense=4"), context, &memory);
   EXPECT_EQ(tuner.calls, 2);
   EXPECT_EQ(memory.found, 1);
-  EXPECT_EQ(b, run_recipe(parse_recipe("prune | tune epochs=3 | cluster clusters=4"), context));
+  EXPECT_EQ(b, run_recipe(parse_recipe("prune | tune epochs=3 | cluster dense=4"), context));
   EXPECT_NE(a, b);
 }
 
