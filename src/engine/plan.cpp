@@ -97,9 +97,9 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
                       .multiply_adds = slimpilot::multiply_adds(graph, node),
                       .bytes = node_bytes(graph, node)});
   }
-  for (const auto& [name, way] : options.ways)
-    if (std::ranges::none_of(steps_, [&](const Step& s) { return s.name == name && s.way == way; }))
-      throw Error("there is no step '" + name + "' that could be computed in several ways");
+  for (const auto& wanted : options.ways)
+    if (std::ranges::none_of(steps_, [&](const Step& s) { return s.name == wanted.first && s.way == wanted.second; }))
+      throw Error("there is no step '" + wanted.first + "' that could be computed in several ways");
   for (const ValueId id : graph.outputs) buffers.use(id, static_cast<int>(steps_.size()));
   arena_bytes_ = buffers.pack(static_cast<int>(steps_.size()));
 

@@ -28,10 +28,9 @@ void dense_rows(const DenseArgs& a, const Io& io) noexcept {
                        .real = a.real,
                        .integer = a.integer};
   for (int i = 0; i < a.rows; ++i) {
-    const Io buffers{.input = {static_cast<const In*>(io.input[0]) + static_cast<ptrdiff_t>(i) * a.inputs, nullptr},
-                     .output = static_cast<Out*>(io.output) + static_cast<ptrdiff_t>(i) * a.outputs,
-                     .scratch = io.scratch};
-    (conv2d.*kernel).run(row, buffers);
+    const auto* input = static_cast<const In*>(io.input[0]) + static_cast<ptrdiff_t>(i) * a.inputs;
+    auto* output = static_cast<Out*>(io.output) + static_cast<ptrdiff_t>(i) * a.outputs;
+    (conv2d.*kernel).run(row, {.input = {input, nullptr}, .output = output, .scratch = io.scratch});
   }
 }
 
