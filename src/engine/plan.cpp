@@ -60,14 +60,14 @@ TensorView view(const Graph& graph, const Buffers& buffers, ValueId id) {
   return {value.name, value.shape, value.type, value.quantization.value_or(Quantization{}), buffers.offset(id)};
 }
 
-/// Weights and activations of a node, each counted once.
-size_t node_bytes(const Graph& graph, const Node& node) {
+/// Activations of a node and its weights as they are read, each counted once.
+size_t node_bytes(const Graph& graph, const Node& node, const NodeCall& call) {
   const auto bytes = [&](ValueId id) {
     return static_cast<size_t>(element_count(graph.value(id).shape)) * element_size(graph.value(id).type);
   };
   size_t total = bytes(node.output);
   for (const ValueId id : node.inputs) total += bytes(id);
-  return total;
+  return call.weight_bytes == 0 ? total : total - bytes(node.inputs[1]) + call.weight_bytes;
 }
 
 }  // namespace
@@ -89,13 +89,14 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
     scratch.push_back(buffers.add_scratch(made.scratch_bytes, index));
     nodes.push_back(&node);
     operands.push_back(made.operands);
+    const size_t bytes = node_bytes(graph, node, made);
     steps_.push_back({.name = node.name,
                       .kernel = made.kernel,
                       .way = made.way,
                       .ways = std::move(made.ways),
                       .call = std::move(made.call),
                       .multiply_adds = slimpilot::multiply_adds(graph, node),
-                      .bytes = node_bytes(graph, node)});
+                      .bytes = bytes});
   }
   for (const auto& wanted : options.ways)
     if (std::ranges::none_of(steps_, [&](const Step& s) { return s.name == wanted.first && s.way == wanted.second; }))

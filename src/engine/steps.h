@@ -32,6 +32,7 @@ struct NodeCall {
   AnyCall call;
   size_t scratch_bytes = 0;
   int operands = 1;                         // how many of the node's inputs are read from memory when it runs
+  size_t weight_bytes = 0;                  // of repacked weights, operand 1 of the node; 0: it is read as it is
   std::string_view way = {};                // which of the ways to compute it, where there are several
   std::vector<std::string_view> ways = {};  // all of them
 };

@@ -112,15 +112,17 @@ Variant<Args> variant_of(const Site& s) {
 /// Weights with more bytes than this are read from beyond the second-level cache.
 constexpr size_t kStreamingBytes = 1 << 20;
 
-/// The wanted one among those that have the variant; unless one is wanted the last, which is made for the newest CPU, of those
-/// for weights of this size if there is one.
+/// The wanted one among those that have the variant and suit the weights; unless one is wanted the last, which is made for the
+/// newest CPU, of those for weights of this size if there is one.
 template <class Args>
 const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
-                                  const Variant<Args>& variant, std::vector<std::string_view>& ways) {
+                                  const Variant<Args>& variant, const WeightShape& shape, std::vector<std::string_view>& ways) {
   const PackedKernels<Args>* choice = nullptr;
-  const bool streaming = s.input(1).data.size() > kStreamingBytes;
+  const Value& weights = s.input(1);
+  const bool streaming = weights.data.size() > kStreamingBytes;
   for (const PackedKernels<Args>* kernels : known) {
-    if ((kernels->*variant.kernel).run == nullptr) continue;
+    const PackedKernel<Args>& kernel = kernels->*variant.kernel;
+    if (kernel.run == nullptr || !suits(kernel.layout.storage, weights.data, shape, element_size(weights.type))) continue;
     ways.push_back(kernels->name);
     const bool better = s.wanted.empty() ? choice == nullptr || kernels->streaming == streaming : kernels->name == s.wanted;
     if (better) choice = kernels;
@@ -136,7 +138,7 @@ NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*
                      const WeightShape& shape, size_t scratch) {
   const Variant<Args> variant = variant_of<Args>(s);
   std::vector<std::string_view> ways;
-  const PackedKernels<Args>& kernels = chosen(s, known, variant, ways);
+  const PackedKernels<Args>& kernels = chosen(s, known, variant, shape, ways);
   const PackedKernel<Args>& kernel = kernels.*variant.kernel;
   const bool real = s.input(0).type == ElementType::f32;
   if (real)
@@ -150,6 +152,7 @@ NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*
   return {.kernel = *name,
           .call = Call<Args>{kernel.run, args},
           .scratch_bytes = scratch,
+          .weight_bytes = packed.size(),
           .way = kernels.name,
           .ways = std::move(ways)};
 }

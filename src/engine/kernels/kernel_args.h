@@ -15,11 +15,26 @@ struct Io {
   void* scratch;
 };
 
+/// How the weights of a layout are written, once they are in their order.
+/// plain: one after the other.
+/// bitmask: a bit for each, lowest first, that says whether it is other than zero; at the next multiple of 64 bytes those that
+///   are.
+/// slots: those other than zero (int8 only), each with the place of its input. In a block of `lanes` outputs a vector gives
+/// each
+///   output `group` slots, which hold the next weights of that output whose inputs are among the kSlotWindow from the vector's
+///   first on, or 0. uint32: per block the number of its first vector, and at the end that of all; at the next multiple of 64
+///   bytes the first input of each vector; at the next one per vector the places (bytes), then the weights.
+/// codebook: per output a table of 16 int8; then 4 bits for each weight, the first half of a group in the low bits of its
+/// bytes.
+enum class WeightStorage : uint8_t { plain, bitmask, slots, codebook };
+inline constexpr int kSlotWindow = 128;
+
 /// How a kernel wants weights [O][rows][K] laid out: outputs in blocks of at most `max_block`, the last one rounded up to
 /// `lanes`; in a block, per row and per `group` of consecutive k, the group of each output: [block][row][K/group][O][group].
 /// Missing outputs and k are zero. With lanes = max_block = group = 1 this is the plain array.
 struct PackedLayout {
   int lanes, max_block, group;
+  WeightStorage storage = WeightStorage::plain;
 };
 
 /// Arrays of per-output parameters are padded to this multiple, so that vectors may be read whole.

@@ -55,6 +55,7 @@ Tables make_tables() {
   take_elementwise(avx512vnni::elementwise);
   tables[static_cast<size_t>(Isa::avx512vnni)] = table;
 
+  table.dense.insert(table.dense.end(), {&avx512vbmi::dense_bitmask, &avx512vbmi::dense_slots, &avx512vbmi::dense_codebook});
   take_elementwise(avx512vbmi::elementwise);
   tables[static_cast<size_t>(Isa::avx512vbmi)] = table;
 #endif

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers of PilotNet on every instruction set, one thread: conv2d in all variants, and a dense layer whose inputs are zero
-// at every other place. Items are multiply-adds.
+// Layers of PilotNet on every instruction set, one thread: conv2d in all variants, and a dense layer whose inputs are all
+// other than zero, or one in two. Kernels for encoded weights get such: four fifths zero, or 16 values. Items are
+// multiply-adds.
 #include <benchmark/benchmark.h>
 
 #include <vector>
 
+#include "base/random.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/packing.h"
 #include "engine/memory.h"
@@ -62,23 +64,41 @@ void bench_conv2d(benchmark::State& state, const Conv2dKernels& way, const std::
   b.run(state, kernel, args, int64_t{14} * 47 * 36 * 25 * 24);
 }
 
+/// Weights as the technique leaves them for which a storage is made.
+std::vector<std::byte> weights_for(WeightStorage storage, size_t count, size_t element_size) {
+  Random random(1);
+  std::vector<std::byte> weights(count * element_size);
+  for (size_t i = 0; i < count; ++i)
+    weights[i * element_size] = (storage == WeightStorage::bitmask || storage == WeightStorage::slots) && random.uniform() < 0.8
+                                    ? std::byte{}
+                                    : static_cast<std::byte>(1 + random.below(16));
+  return weights;
+}
+
 /// A dense layer of 14400 to 1164, as pilotnet_same has.
-void bench_dense(benchmark::State& state, const DenseKernels& way, const std::string& variant) {
+void bench_dense(benchmark::State& state, const DenseKernels& way, const std::string& variant, size_t every) {
   const DenseArgs args{.rows = 1, .inputs = 14400, .outputs = 1164};
   const auto& kernel = variant_of(way, variant);
   Buffers b;
   b.input = aligned_bytes(14400 * 4 + 64), b.output = aligned_bytes(1164 * 4 + 64),
   b.scratch = aligned_bytes(dense_scratch_bytes(args));
   const bool real = variant != "s8" && variant != "s16";
-  for (size_t i = 0; i < 14400; i += 2) {
+  for (size_t i = 0; i < 14400; i += every) {
     if (real)
       reinterpret_cast<float*>(b.input.data())[i] = 1;
     else
       reinterpret_cast<int8_t*>(b.input.data())[i * (variant == "s8" ? 1 : 2)] = 1;
   }
-  const std::vector<std::byte> plain(size_t{14400} * 1164 * weight_size(variant), std::byte{1});
+  const auto plain = weights_for(kernel.layout.storage, size_t{14400} * 1164, weight_size(variant));
   b.weights = pack_weights(plain, {1164, 1, 14400}, weight_size(variant), kernel.layout);
   b.run(state, kernel, args, int64_t{14400} * 1164);
+}
+
+void bench_dense_all(benchmark::State& state, const DenseKernels& way, const std::string& variant) {
+  bench_dense(state, way, variant, 1);
+}
+void bench_dense_half(benchmark::State& state, const DenseKernels& way, const std::string& variant) {
+  bench_dense(state, way, variant, 2);
 }
 
 const int kRegistered = [] {
@@ -91,8 +111,10 @@ const int kRegistered = [] {
   const KernelTable &fast = kernels(supported_isas().back()), &plain = kernels(Isa::reference);
   add("conv2d", plain.conv2d, bench_conv2d);
   add("conv2d", fast.conv2d, bench_conv2d);
-  add("dense", plain.dense, bench_dense);
-  add("dense", fast.dense, bench_dense);
+  for (const KernelTable* table : {&plain, &fast}) {
+    add("dense_all", table->dense, bench_dense_all);
+    add("dense_half", table->dense, bench_dense_half);
+  }
   return 0;
 }();
 

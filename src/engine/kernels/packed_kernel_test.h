@@ -27,7 +27,8 @@ struct PackedCase {
   int inputs, outputs;  // elements in and out
   WeightShape weights;
   bool extreme;
-  int misalignment = 0;  // bytes by which input and output miss a cache line
+  int misalignment = 0;                         // bytes by which input and output miss a cache line
+  WeightStorage suited = WeightStorage::plain;  // the weights are such as a technique leaves for it
 };
 
 inline size_t input_size(Variant v) { return v == Variant::s8 ? 1 : v == Variant::s16 ? 2 : 4; }
@@ -64,6 +65,11 @@ class PackedData {
             s16 ? 32767 : 120, case_.weights.rows == 1};
   }
 
+  template <class Args>
+  bool suits(const PackedKernel<Args>& kernel) const {
+    return slimpilot::suits(kernel.layout.storage, weights, case_.weights, weight_size(case_.variant));
+  }
+
   /// Runs the kernel on this data and returns the output's bytes.
   template <class Args>
   std::vector<std::byte> run(const PackedKernel<Args>& kernel, Args args, size_t scratch_bytes) const {
@@ -96,6 +102,11 @@ class PackedData {
     if (case_.extreme) return random_.uniform() < 0.9 ? low : high;
     return low + static_cast<int>(random_.below(static_cast<uint64_t>(high - low + 1)));
   }
+  /// Without 0, with both ends.
+  int one_of_sixteen(int output) {
+    const int code = static_cast<int>(random_.below(16));
+    return code == 0 ? -128 : code == 1 ? 127 : 16 * code - 129 + output % 7;
+  }
   void fill_input() {
     for (int i = 0; i < case_.inputs; ++i) {
       const bool zero = random_.uniform() < 0.4;  // as after ReLU
@@ -110,14 +121,18 @@ class PackedData {
   void fill_weights() {
     weight_sum.assign(static_cast<size_t>(case_.weights.outputs) + kChannelPadding, 0);
     const int per_output = case_.weights.rows * case_.weights.k;
+    const bool sparse = case_.suited == WeightStorage::bitmask || case_.suited == WeightStorage::slots;
     for (int i = 0; i < case_.weights.outputs * per_output; ++i) {
-      const float real = static_cast<float>(random_.uniform(-1, 1));
+      const bool zero = sparse && random_.uniform() < 0.8;
+      const float real = zero ? 0 : static_cast<float>(random_.uniform(-1, 1));
       if (case_.variant == Variant::f32)
         put(weights, real);
       else if (case_.variant == Variant::f16)
         put(weights, float_to_half(real));
       else {
-        const int w = integer_between(-128, 127);
+        const int w = zero                                      ? 0
+                      : case_.suited == WeightStorage::codebook ? one_of_sixteen(i / per_output)
+                                                                : integer_between(-128, 127);
         put(weights, static_cast<int8_t>(w));
         weight_sum[static_cast<size_t>(i / per_output)] += w;
       }
@@ -152,15 +167,16 @@ auto& variant_of(Kernels& kernels, Variant variant) {
   __builtin_unreachable();
 }
 
-/// Every way to compute `variant` gives what is expected, and real ones the same numbers as each other.
+/// Every way to compute `variant` with such weights gives what is expected, and real ones the same numbers as each other.
+/// Returns how many there are.
 template <class Args>
-void expect_all_same(const std::vector<const PackedKernels<Args>*>& ways, const PackedData& data, Variant variant,
-                     const Args& args, size_t scratch_bytes, const std::vector<std::byte>& expected, int k) {
+int expect_all_same(const std::vector<const PackedKernels<Args>*>& ways, const PackedData& data, Variant variant,
+                    const Args& args, size_t scratch_bytes, const std::vector<std::byte>& expected, int k) {
   std::vector<std::byte> first;
   int count = 0;
   for (const PackedKernels<Args>* way : ways) {
     const PackedKernel<Args>& kernel = variant_of(*way, variant);
-    if (kernel.run == nullptr) continue;
+    if (kernel.run == nullptr || !data.suits(kernel)) continue;
     SCOPED_TRACE(way->name);
     const auto actual = data.run(kernel, args, scratch_bytes);
     expect_same(variant, expected, actual, k);
@@ -168,6 +184,7 @@ void expect_all_same(const std::vector<const PackedKernels<Args>*>& ways, const 
     EXPECT_EQ(actual, first);
   }
   EXPECT_GT(count, 0);
+  return count;
 }
 
 }  // namespace slimpilot

@@ -13,10 +13,16 @@ namespace slimpilot {
 /// `value` rounded up to a multiple of `step`.
 constexpr int round_up(int value, int step) { return (value + step - 1) / step * step; }
 
-/// Weights [outputs][rows][k] of `element_size` bytes (1, 2 or 4) in the given layout; 64 readable bytes follow.
+/// Weights [outputs][rows][k] of `element_size` bytes (1, 2 or 4).
 struct WeightShape {
   int outputs, rows, k;
 };
+
+/// Whether weights can be stored so and take clearly fewer bytes than plain ones: half of them zero for a bitmask; 60 % zero
+/// for slots (int8 in one row); at most 16 different ones per output for a codebook (int8).
+bool suits(WeightStorage storage, std::span<const std::byte> weights, const WeightShape& shape, size_t element_size);
+
+/// The weights in the given layout; 64 readable bytes follow. Slots and codebooks need weights that suit them.
 std::vector<std::byte> pack_weights(std::span<const std::byte> weights, const WeightShape& shape, size_t element_size,
                                     const PackedLayout& layout);
 

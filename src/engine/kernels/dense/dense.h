@@ -29,5 +29,8 @@ extern const DenseKernels dense, dense_streaming;  // f32 and f16 only
 namespace avx512vnni {
 extern const DenseKernels dense, dense_256, dense_streaming;  // s8, s16 and hybrid only
 }
+namespace avx512vbmi {
+extern const DenseKernels dense_bitmask, dense_slots, dense_codebook;  // for weights that suit them
+}
 
 }  // namespace slimpilot

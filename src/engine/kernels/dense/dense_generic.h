@@ -10,27 +10,38 @@
 namespace slimpilot {
 namespace {
 
-/// The groups of one row that are not all zero. Planes (see ReadS16) are listed together.
+/// One row's inputs in the wrapper's type, filled up to whole groups of the layout with zeros; planes (see ReadS16) of `plane`
+/// elements lie one after the other.
 template <class V>
-struct ActiveInputs {
+struct RowInputs {
   const typename V::In* data;
   ptrdiff_t plane;
+};
+
+/// The groups of one row that are not all zero. Planes are listed together.
+template <class V>
+struct ActiveInputs : RowInputs<V> {
   const int32_t* group;
   int count;
 };
 
 /// `list` needs room for one index per group.
 template <class V, int Planes>
-ActiveInputs<V> active_inputs(const typename V::In* data, ptrdiff_t plane, int groups, int32_t* list) {
+ActiveInputs<V> active_inputs(const RowInputs<V>& x, int groups, int32_t* list) {
   int count = 0;
   for (int g = 0; g < groups; ++g) {
     bool active = false;
     for (int p = 0; p < Planes; ++p)
-      for (int i = 0; i < V::kGroup; ++i) active |= data[p * plane + g * V::kGroup + i] != 0;
+      for (int i = 0; i < V::kGroup; ++i) active |= x.data[p * x.plane + g * V::kGroup + i] != 0;
     list[count] = g;
     count += active;
   }
-  return {data, plane, list, count};
+  return {x, list, count};
+}
+
+template <class V>
+int groups_of(const DenseArgs& a) {
+  return (a.inputs + V::kGroup - 1) / V::kGroup;
 }
 
 template <class V, int Planes, int N, class Result>
@@ -81,26 +92,41 @@ struct InRegisters {
   static constexpr PackedLayout kLayout{V::kLanes, V::kLanes* V::kMaxDenseVectors, V::kGroup};
 
   template <int Planes, class Result>
-  static void run(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, void*, int row,
+  static void run(const DenseArgs& a, const RowInputs<V>& x, const typename V::Sum* start, void* scratch, int row,
                   const Result& result) {
-    dense_blocks<V, Planes>(a, x, start, row, result);
+    dense_blocks<V, Planes>(a, active_inputs<V, Planes>(x, groups_of<V>(a), static_cast<int32_t*>(scratch)), start, row,
+                            result);
   }
 };
 
-/// Adds R active inputs to all sums.
+/// Results of sums in memory: [plane][padded], `padded` being a whole number of vectors.
+template <class V, int Planes, class Result>
+void store_sums(const typename V::Sum* sums, int padded, int row, const Result& result) {
+  for (int o = 0; o < padded; o += V::kLanes) {
+    typename V::Vector sum[Planes][1];
+    for (int p = 0; p < Planes; ++p) sum[p][0] = V::load_sum(sums + p * padded + o);
+    result(sum, row, o);
+  }
+}
+
+/// Adds R active inputs to all sums, and asks for the weights of the R inputs after them: which those are no hardware can
+/// guess.
 template <class V, int Planes, int R>
 void add_inputs(const ActiveInputs<V>& x, int first, const typename V::Weight* w, int padded, typename V::Sum* sums) {
   typename V::Vector input[Planes][R];
-  const typename V::Weight* row[R];
+  const typename V::Weight *row[R], *next[R];
+  const auto weights_of = [&](int i) { return w + static_cast<ptrdiff_t>(x.group[i]) * padded * V::kGroup; };
   for (int r = 0; r < R; ++r) {
     const ptrdiff_t group = x.group[first + r];
-    row[r] = w + group * padded * V::kGroup;
+    row[r] = weights_of(first + r);
+    next[r] = weights_of(first + R + r < x.count ? first + R + r : first + r);
     for (int p = 0; p < Planes; ++p) input[p][r] = V::broadcast(x.data + p * x.plane + group * V::kGroup);
   }
   for (int o = 0; o < padded; o += V::kLanes) {
     typename V::Vector sum[Planes];
     for (int p = 0; p < Planes; ++p) sum[p] = V::load_sum(sums + p * padded + o);
     for (int r = 0; r < R; ++r) {
+      __builtin_prefetch(next[r] + static_cast<ptrdiff_t>(o) * V::kGroup);
       const typename V::Vector weight = V::load_weights(row[r] + static_cast<ptrdiff_t>(o) * V::kGroup);
       for (int p = 0; p < Planes; ++p) sum[p] = V::multiply_add(sum[p], input[p][r], weight);
     }
@@ -114,49 +140,44 @@ struct InMemory {
   static constexpr PackedLayout kLayout{V::kLanes, 1 << 20, V::kGroup};
 
   template <int Planes, class Result>
-  static void run(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, void* scratch, int row,
+  static void run(const DenseArgs& a, const RowInputs<V>& inputs, const typename V::Sum* start, void* scratch, int row,
                   const Result& result) {
     const int padded = (a.outputs + V::kLanes - 1) / V::kLanes * V::kLanes;
     const auto* w = static_cast<const typename V::Weight*>(a.weights);
-    auto* sums = static_cast<typename V::Sum*>(aligned(scratch));
+    auto* list = static_cast<int32_t*>(scratch);
+    const ActiveInputs<V> x = active_inputs<V, Planes>(inputs, groups_of<V>(a), list);
+    auto* sums = static_cast<typename V::Sum*>(aligned(list + x.count));
     for (int p = 0; p < Planes; ++p)
       for (int o = 0; o < padded; ++o) sums[p * padded + o] = o < a.outputs ? start[p * a.outputs + o] : 0;
     int i = 0;
     for (; i + 4 <= x.count; i += 4) add_inputs<V, Planes, 4>(x, i, w, padded, sums);
     for (; i < x.count; ++i) add_inputs<V, Planes, 1>(x, i, w, padded, sums);
-    for (int o = 0; o < padded; o += V::kLanes) {
-      typename V::Vector sum[Planes][1];
-      for (int p = 0; p < Planes; ++p) sum[p][0] = V::load_sum(sums + p * padded + o);
-      result(sum, row, o);
-    }
+    store_sums<V, Planes>(sums, padded, row, result);
   }
 };
 
 template <class V, class Sums>
 void dense_real(const DenseArgs& a, const Io& io) noexcept {
-  auto* list = static_cast<int32_t*>(io.scratch);
   const StoreReal<V> result{static_cast<float*>(io.output), a.outputs, a.real};
   for (int row = 0; row < a.rows; ++row) {
     const auto* input = static_cast<const float*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs;
-    Sums::template run<1>(a, active_inputs<V, 1>(input, 0, a.inputs, list), a.real.bias, list + a.inputs, row, result);
+    Sums::template run<1>(a, {input, 0}, a.real.bias, io.scratch, row, result);
   }
 }
 
-/// Integer sums of one row. Scratch: converted inputs (planes, each rounded up to whole groups), list, start values, sums.
+/// Integer sums of one row. Scratch: converted inputs, start values, what the sums need.
 template <class V, class Sums, class Read, class Result>
 void dense_integer(const DenseArgs& a, int row, const Read& read, void* scratch, const Result& result) {
-  const int groups = (a.inputs + V::kGroup - 1) / V::kGroup;
-  const ptrdiff_t plane = static_cast<ptrdiff_t>(groups) * V::kGroup;
+  constexpr int kGroup = Sums::kLayout.group;
+  const ptrdiff_t plane = static_cast<ptrdiff_t>((a.inputs + kGroup - 1) / kGroup) * kGroup;
   auto* inputs = static_cast<typename V::In*>(aligned(scratch));
   for (int p = 0; p < Read::kPlanes; ++p) {
     read(p, 0, a.inputs, inputs + p * plane);
     for (ptrdiff_t i = a.inputs; i < plane; ++i) inputs[p * plane + i] = 0;
   }
-  auto* list = static_cast<int32_t*>(aligned(inputs + Read::kPlanes * plane));
-  auto* start = static_cast<int32_t*>(aligned(list + groups));
+  auto* start = static_cast<int32_t*>(aligned(inputs + Read::kPlanes * plane));
   fill_starts<V>(read, a.integer, a.outputs, start);
-  const ActiveInputs<V> active = active_inputs<V, Read::kPlanes>(inputs, plane, groups, list);
-  Sums::template run<Read::kPlanes>(a, active, start, start + Read::kPlanes * a.outputs, row, result);
+  Sums::template run<Read::kPlanes>(a, {inputs, plane}, start, start + Read::kPlanes * a.outputs, row, result);
 }
 
 template <class V, class Sums>
