@@ -177,7 +177,7 @@ if [ -x "$(dirname "$program")/slimpilot_training" ]; then
   echo '{"mine": "prune sparsity=0.6 | tune | quantize_float16"}' >mine.json
   aware="optimize out/float32.tflite --data recording --frames 0::4 --effort quick --recipes mine.json --threads 1 --out aware"
   expect 0 "pcqat" $aware --techniques float32,qat,pcqat,mine
-  holds output "qat: equalize_channels | quantize_integer | tune epochs=2"
+  holds output "qat: equalize_channels | quantize_integer | tune epochs=2 rate=0.005"
   holds output "epoch 1: train loss"
   holds aware/steps/recipes.txt "prune sparsity=0.6 | tune"
   trained=$(ls -l --time-style=full-iso aware/steps)

@@ -141,7 +141,7 @@ std::vector<Technique> standard_techniques() {
       technique("int8_float_fallback", "int8 weights and activations, float inputs and outputs", int8 + " integer_io=0"),
       technique("int8_only", "int8 weights, activations, inputs and outputs", int8),
       technique("int16x8", "int16 activations, int8 weights", "quantize_integer bits=16 integer_io=0"),
-      technique("qat", "int8_only, trained with its own integers", int8 + " | tune epochs=2"),
+      technique("qat", "int8_only, trained with its own integers", int8 + " | tune epochs=2 rate=0.005"),
       technique("prune", "four fifths of the weights are zero", pruned),
       technique("prune_dynamic_range", "prune, then int8 weights", pruned + " | quantize_dynamic_range"),
       technique("prune_local", "30 % of convolutions' and half of dense layers' weights are zero", local),
