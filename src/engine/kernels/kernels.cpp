@@ -38,7 +38,7 @@ Tables make_tables() {
   table.limits = avx2::limit_loops;
   tables[static_cast<size_t>(Isa::avx2)] = table;
 
-  table.conv2d.push_back(&avx512::conv2d);
+  table.conv2d.insert(table.conv2d.end(), {&avx512::conv2d_256, &avx512::conv2d});
   take_elementwise(avx512::elementwise);
   table.dense.insert(table.dense.end(), {&avx512::dense, &avx512::dense_streaming});
   take_quantize(avx512::quantize);

@@ -21,13 +21,14 @@ struct RealAvx2 {
   static constexpr int kLanes = 8, kGroup = 1, kMaxConvVectors = 3, kMaxDenseVectors = 8;
   static constexpr int kTilePixels[] = {0, 8, 6, 4};
 
-  static Vector broadcast(const In* x) { return _mm256_broadcast_ss(x); }
+  static Vector broadcast(const In* x) { return _mm256_set1_ps(*x); }  // with _mm256_broadcast_ss GCC keeps sums in memory
   static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm256_fmadd_ps(x, w, sum); }
   static Vector load_sum(const Sum* start) { return _mm256_loadu_ps(start); }
   static void store_sum(Sum* target, Vector sum) { _mm256_storeu_ps(target, sum); }
   static Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
   static void store(float* y, Vector sum, float low, float high, int lanes) {
     const Vector limited = _mm256_min_ps(_mm256_max_ps(sum, _mm256_set1_ps(low)), _mm256_set1_ps(high));
+    if (lanes >= 8) return _mm256_storeu_ps(y, limited);  // a masked store takes many times as long
     const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     _mm256_maskstore_ps(y, _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), index), limited);
   }

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/kernels/simd_avx2.h"
+
 namespace slimpilot {
 namespace {
 
@@ -41,6 +43,20 @@ struct HalfAvx512 : RealAvx512 {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
   }
 };
+
+/// Registers of 256 bits, of which there are 32 here, for layers whose outputs would leave parts of wider ones empty.
+template <class Avx2>
+struct With32Registers : Avx2 {
+  static constexpr int kMaxConvVectors = 5;
+  static constexpr int kTilePixels[] = {0, 16, 12, 8, 6, 4};
+
+  static void store(float* y, __m256 sum, float low, float high, int lanes) {
+    const __m256 limited = _mm256_min_ps(_mm256_max_ps(sum, _mm256_set1_ps(low)), _mm256_set1_ps(high));
+    _mm256_mask_storeu_ps(y, static_cast<__mmask8>(lanes >= 8 ? 0xFF : (1 << lanes) - 1), limited);
+  }
+};
+using FloatAvx512_256 = With32Registers<FloatAvx2>;
+using HalfAvx512_256 = With32Registers<HalfAvx2>;
 
 }  // namespace
 }  // namespace slimpilot

@@ -133,8 +133,8 @@ struct IntegerAvx512Vnni {
 /// Registers of 256 bits, for layers with few outputs.
 struct IntegerVnni256 : IntegerAvx2 {
   using In = uint8_t;
-  static constexpr int kGroup = 4, kMaxConvVectors = 3;
-  static constexpr int kTilePixels[] = {0, 16, 12, 8};
+  static constexpr int kGroup = 4, kMaxConvVectors = 5;
+  static constexpr int kTilePixels[] = {0, 16, 12, 8, 6, 4};
   static constexpr int kInputOffset = 128;
   static constexpr bool kSubtractZero = false;
 

@@ -21,11 +21,12 @@ extern const Conv2dKernels conv2d;
 namespace avx2 {
 extern const Conv2dKernels conv2d;
 }
+// With registers of 512 and of 256 bits.
 namespace avx512 {
-extern const Conv2dKernels conv2d;  // f32 and f16 only
+extern const Conv2dKernels conv2d, conv2d_256;  // f32 and f16 only
 }
 namespace avx512vnni {
-extern const Conv2dKernels conv2d, conv2d_256;  // s8, s16 and hybrid only; with registers of 512 and 256 bits
+extern const Conv2dKernels conv2d, conv2d_256;  // s8, s16 and hybrid only
 }
 
 }  // namespace slimpilot

@@ -11,4 +11,10 @@ const Conv2dKernels conv2d = {
     .f16 = {conv2d_layout<HalfAvx512>, conv2d_real<HalfAvx512>},
 };
 
+const Conv2dKernels conv2d_256 = {
+    .name = "avx512_256",
+    .f32 = {conv2d_layout<FloatAvx512_256>, conv2d_real<FloatAvx512_256>},
+    .f16 = {conv2d_layout<HalfAvx512_256>, conv2d_real<HalfAvx512_256>},
+};
+
 }  // namespace slimpilot::avx512

@@ -45,9 +45,10 @@ struct OutputBlock {
   ptrdiff_t start_stride;  // from one plane's start values to the next's
 };
 
+/// A function of its own: among others, inlined, the compiler would keep a part of the sums in memory.
 template <class V, int Planes, int P, int N, class Result>
-void conv2d_tile(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputBlock<V>& block, int pixel,
-                 const Result& result) {
+__attribute__((noinline)) void conv2d_tile(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputBlock<V>& block,
+                                           int pixel, const Result& result) {
   const typename V::In* x[Planes * P];
   typename V::Vector sum[Planes * P][N];
   int oy = pixel / a.out_w, ox = pixel % a.out_w;
@@ -81,14 +82,15 @@ void conv2d_blocks(const Conv2dArgs& a, const PaddedImage<V>& image, OutputBlock
   while (block.first < a.out_c) {
     const int left = (a.out_c - block.first + V::kLanes - 1) / V::kLanes;
     const int vectors = left < V::kMaxConvVectors ? left : V::kMaxConvVectors;
+    const auto run = [&]<int N>() {
+      if constexpr (N <= V::kMaxConvVectors) conv2d_block<V, Planes, V::kTilePixels[N] / Planes, N>(a, image, block, result);
+    };
     switch (vectors) {
-      case 1: conv2d_block<V, Planes, V::kTilePixels[1] / Planes, 1>(a, image, block, result); break;
-      case 2: conv2d_block<V, Planes, V::kTilePixels[2] / Planes, 2>(a, image, block, result); break;
-      case 3: conv2d_block<V, Planes, V::kTilePixels[3] / Planes, 3>(a, image, block, result); break;
-      case 4:
-        if constexpr (V::kMaxConvVectors >= 4)
-          conv2d_block<V, Planes, V::kTilePixels[V::kMaxConvVectors] / Planes, 4>(a, image, block, result);
-        break;
+      case 1: run.template operator()<1>(); break;
+      case 2: run.template operator()<2>(); break;
+      case 3: run.template operator()<3>(); break;
+      case 4: run.template operator()<4>(); break;
+      case 5: run.template operator()<5>(); break;
     }
     block.first += vectors * V::kLanes;
     block.weights += a.kernel_h * groups * vectors * V::kLanes * V::kGroup;
