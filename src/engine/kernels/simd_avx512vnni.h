@@ -94,7 +94,9 @@ struct IntegerAvx512Vnni {
   static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
     x = _mm512_add_epi32(x, _mm512_set1_epi32(zero_point));
     x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_set1_epi32(low)), _mm512_set1_epi32(high));
-    _mm512_mask_cvtepi32_storeu_epi8(y, mask(lanes), x);
+    const __m128i bytes = _mm512_cvtepi32_epi8(x);
+    if (lanes >= 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(y), bytes);  // a masked store takes longer
+    _mm_mask_storeu_epi8(y, mask(lanes), bytes);
   }
   /// Least and greatest of `count` > 0 numbers.
   static void range(const float* x, ptrdiff_t count, float& low, float& high) {
@@ -148,7 +150,9 @@ struct IntegerVnni256 : IntegerAvx2 {
   static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
     x = _mm256_add_epi32(x, _mm256_set1_epi32(zero_point));
     x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_set1_epi32(low)), _mm256_set1_epi32(high));
-    _mm256_mask_cvtepi32_storeu_epi8(y, static_cast<__mmask8>(lanes >= 8 ? 0xFF : (1 << lanes) - 1), x);
+    const __m128i bytes = _mm256_cvtepi32_epi8(x);
+    if (lanes >= 8) return _mm_storel_epi64(reinterpret_cast<__m128i*>(y), bytes);
+    _mm_mask_storeu_epi8(y, static_cast<__mmask16>((1 << lanes) - 1), bytes);
   }
   static void quantize(const float* x, ptrdiff_t count, const DynamicScale& q, In* target) {
     IntegerAvx512Vnni::quantize(x, count, q, target);
