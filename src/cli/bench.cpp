@@ -64,7 +64,7 @@ void run_bench(int argc, char** argv) {
     dataset->frames = selected;
   }
   graph = simplify(std::move(graph));
-  const std::vector<StepWays> measured = measured_ways(graph);
+  const std::vector<StepWays> measured = measured_ways(graph, dataset ? &*dataset : nullptr);
   const Ways ways = ways_of(measured, wanted);
   const Plan plan(graph, {.ways = ways});
   const auto inputs = timing_inputs(plan, graph.preprocessing, dataset ? &*dataset : nullptr);

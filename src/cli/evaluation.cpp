@@ -11,7 +11,7 @@ Evaluator::Evaluator(const Graph& reference, const Dataset& dataset) : dataset_(
 }
 
 ModelResult Evaluator::evaluate(const std::string& name, const Graph& graph) const {
-  const Plan plan = fastest_plan(graph);
+  const Plan plan = fastest_plan(graph, dataset_);
   const Predictions predictions = predict(plan, graph.preprocessing, *dataset_, name, progress_output());
   const Evaluation evaluation = compare_with_labels(predictions, *dataset_);
   const OutputDeviation deviation = compare_with_reference(predictions, reference_);

@@ -71,17 +71,19 @@ void keep(const Ways& ways, const fs::path& file) {
 
 }  // namespace
 
-std::vector<StepWays> measured_ways(const Graph& graph) {
+std::vector<StepWays> measured_ways(const Graph& graph, const Dataset* dataset) {
+  constexpr size_t kInputs = 8;
   const Plan plan(graph);
-  return measure_ways(graph, plan, timing_inputs(plan, graph.preprocessing, nullptr).front());
+  const auto inputs = timing_inputs(plan, graph.preprocessing, dataset);
+  return measure_ways(graph, plan, std::span(inputs).first(kInputs));
 }
 
-Plan fastest_plan(const Graph& graph) {
+Plan fastest_plan(const Graph& graph, const Dataset* dataset) {
   const fs::path folder = cache_folder();
   const fs::path file = folder.empty() ? fs::path() : file_of(folder, graph);
   if (!file.empty())
     if (std::optional<Plan> plan = cached_plan(graph, file)) return std::move(*plan);
-  const Ways ways = best_ways(measured_ways(graph));
+  const Ways ways = best_ways(measured_ways(graph, dataset));
   if (!file.empty()) keep(ways, file);
   return Plan(graph, {.ways = ways});
 }

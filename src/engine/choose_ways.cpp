@@ -16,25 +16,31 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Least time of each step in µs.
-std::vector<double> step_times(const Plan& plan, std::span<const std::byte> input, int runs) {
+/// Time of each step in µs: mean over the inputs of the least.
+std::vector<double> step_times(const Plan& plan, std::span<const std::vector<std::byte>> inputs, int runs) {
   Session session(plan);
-  check(session.input().size() == input.size());
-  std::vector<double> least(plan.steps().size(), std::numeric_limits<double>::infinity());
-  for (int run = 0; run < runs; ++run) {
-    std::memcpy(session.input().data(), input.data(), input.size());
-    for (size_t i = 0; i < least.size(); ++i) {
-      const auto start = Clock::now();
-      session.run_step(i);
-      least[i] = std::min(least[i], std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+  const size_t steps = plan.steps().size();
+  std::vector<double> least(steps * inputs.size(), std::numeric_limits<double>::infinity());
+  for (int run = 0; run < runs; ++run)
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      check(session.input().size() == inputs[i].size());
+      std::memcpy(session.input().data(), inputs[i].data(), inputs[i].size());
+      for (size_t s = 0; s < steps; ++s) {
+        const auto start = Clock::now();
+        session.run_step(s);
+        double& time = least[i * steps + s];
+        time = std::min(time, std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+      }
     }
-  }
-  return least;
+  std::vector<double> mean(steps);
+  for (size_t i = 0; i < least.size(); ++i) mean[i % steps] += least[i] / static_cast<double>(inputs.size());
+  return mean;
 }
 
 }  // namespace
 
-std::vector<StepWays> measure_ways(const Graph& graph, const Plan& plan, std::span<const std::byte> input, int runs) {
+std::vector<StepWays> measure_ways(const Graph& graph, const Plan& plan, std::span<const std::vector<std::byte>> inputs,
+                                   int runs) {
   std::vector<StepWays> measured;
   std::vector<size_t> place;  // of each measured step in the plan
   size_t most = 0;
@@ -48,7 +54,7 @@ std::vector<StepWays> measure_ways(const Graph& graph, const Plan& plan, std::sp
   for (size_t way = 0; way < most; ++way) {
     PlanOptions options{.isa = plan.isa()};
     for (const StepWays& step : measured) options.ways[step.step] = step.ways[std::min(way, step.ways.size() - 1)];
-    const std::vector<double> times = step_times(Plan(graph, options), input, runs);
+    const std::vector<double> times = step_times(Plan(graph, options), inputs, runs);
     for (size_t s = 0; s < measured.size(); ++s)
       if (way < measured[s].ways.size()) measured[s].microseconds.push_back(times[place[s]]);
   }

@@ -13,14 +13,16 @@ namespace slimpilot {
 struct StepWays {
   std::string step;
   std::vector<std::string_view> ways;
-  std::vector<double> microseconds;  // least of some runs, per way
+  std::vector<double> microseconds;  // per way: mean over the inputs of the least of some runs
   size_t best = 0;
 };
 
-/// Runs the network with each way of each step that has several, on `input` (the bytes of its first input; a network with more
-/// has them zero), and tells the fastest. `plan` is any plan of the graph: it knows the ways. The choice changes no result: all
-/// ways compute the same numbers.
-std::vector<StepWays> measure_ways(const Graph& graph, const Plan& plan, std::span<const std::byte> input, int runs = 9);
+/// Runs the network with each way of each step that has several, `runs` times on each of `inputs` (bytes of the network's first
+/// input; others stay zero), in turns, and tells the fastest. How many activations are zero decides as much as the CPU, so
+/// inputs should be such as the network will see. `plan` is any plan of the graph: it knows the ways. The choice changes no
+/// result: all ways compute the same numbers.
+std::vector<StepWays> measure_ways(const Graph& graph, const Plan& plan, std::span<const std::vector<std::byte>> inputs,
+                                   int runs = 4);
 
 /// The best ones, for PlanOptions.
 Ways best_ways(const std::vector<StepWays>& measured);
