@@ -139,6 +139,7 @@ void expect_same_values(const Session& expected, const Session& actual, bool ste
   std::vector<float> x, y;
   for (size_t v = 0; v < expected.plan().values().size(); ++v) {
     const TensorView& view = expected.plan().values()[v];
+    x.clear(), y.clear();
     expected.read(view, x), actual.read(actual.plan().values()[v], y);
     ASSERT_EQ(x.size(), y.size());
     float largest = 1;

@@ -79,17 +79,18 @@ void run_bench(int argc, char** argv) {
   fmt::print("this core: {:.0f} GMAC/s f32, {:.0f} GMAC/s int8, {:.0f} GB/s read; arena {} MB\n\n", limits.real_gmacs,
              limits.integer_gmacs, limits.read_gbytes, megabytes(plan.arena_bytes()));
   if (explained) explain(measured, ways);
-  std::vector<std::vector<std::string>> rows{{"step", "kernel", "way", "µs", "MMAC", "kB", "% of limit"}};
+  const std::vector<double> zeros = zero_shares(graph, inputs);
+  std::vector<std::vector<std::string>> rows{{"step", "kernel", "way", "µs", "MMAC", "kB", "% zero", "% of limit"}};
   for (size_t s = 0; s < steps.size(); ++s) {
     const Step& step = plan.steps()[s];
     rows.push_back({step.name, std::string(step.kernel), std::string(step.way), fmt::format("{:.2f}", 1000 * steps[s]),
                     fmt::format("{:.3f}", static_cast<double>(step.multiply_adds) / 1e6),
-                    fmt::format("{:.1f}", static_cast<double>(step.bytes) / 1024),
+                    fmt::format("{:.1f}", static_cast<double>(step.bytes) / 1024), fmt::format("{:.0f}", 100 * zeros[s]),
                     fmt::format("{:.0f}", 100 * limit_ms(step, limits) / steps[s])});
   }
   fmt::print(
-      "{}\n% of limit: all multiply-adds at full rate or all bytes at full bandwidth; above 100 where the weights of zero "
-      "inputs are skipped\n",
+      "{}\nkB: activations and weights as they are stored; % zero: of the inputs, whose weights some dense kernels skip\n"
+      "% of limit: all multiply-adds at full rate or all bytes at full bandwidth; above 100 where weights are skipped\n",
       aligned_table(rows));
 }
 

@@ -32,10 +32,10 @@ class Session {
   /// Output `i` as its type's bytes, valid until the next run.
   std::span<const std::byte> output(size_t i = 0) const { return const_cast<Session*>(this)->at(plan_->outputs()[i]); }
 
-  /// All outputs one after the other as real numbers (integers dequantized).
+  /// All outputs one after the other as real numbers (integers dequantized); replaces what is in `result`.
   void read_outputs(std::vector<float>& result) const;
 
-  /// Any tensor as real numbers.
+  /// Appends any tensor as real numbers.
   void read(const TensorView& tensor, std::vector<float>& result) const;
 
  private:

@@ -2,12 +2,14 @@
 // Latency measurements.
 #include "eval/latency.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "base/stats.h"
+#include "graph/edit.h"
 
 namespace slimpilot {
 namespace {
@@ -59,6 +61,30 @@ std::vector<double> measure_steps(const Plan& plan, const std::vector<std::vecto
   std::vector<double> medians;
   for (const auto& t : times) medians.push_back(quantile(t, .5));
   return medians;
+}
+
+std::vector<double> zero_shares(const Graph& graph, std::span<const std::vector<std::byte>> inputs) {
+  const Plan plan(graph, {.keep_all_values = true});
+  std::vector<const TensorView*> operands;
+  for (const Step& step : plan.steps()) {
+    const auto node = std::ranges::find_if(graph.nodes, [&](const Node& n) { return n.name == step.name; });
+    const int producer = producer_of(graph, node->inputs[0]);
+    operands.push_back(producer < 0 ? &plan.inputs()[0] : &plan.values()[static_cast<size_t>(producer)]);
+  }
+  Session session(plan);
+  std::vector<double> shares(operands.size());
+  std::vector<float> numbers;
+  for (const auto& input : inputs) {
+    set_input(session, input);
+    session.run();
+    for (size_t s = 0; s < shares.size(); ++s) {
+      numbers.clear();
+      session.read(*operands[s], numbers);
+      const auto zeros = static_cast<double>(std::ranges::count(numbers, 0.0f));
+      shares[s] += zeros / static_cast<double>(numbers.size() * inputs.size());
+    }
+  }
+  return shares;
 }
 
 }  // namespace slimpilot

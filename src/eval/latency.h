@@ -2,6 +2,7 @@
 // How long a network takes on this CPU, one frame at a time, one thread.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "engine/session.h"
@@ -27,5 +28,9 @@ Latency measure_latency(const Plan& plan, const std::vector<std::vector<std::byt
 
 /// Median time of each step in ms, measured in whole runs.
 std::vector<double> measure_steps(const Plan& plan, const std::vector<std::vector<std::byte>>& inputs, size_t runs);
+
+/// For each step of the graph's plan the share (0 … 1) of its first operand's elements that are zero (integers: the zero
+/// point), over all inputs. Dense kernels may leave out the weights of those.
+std::vector<double> zero_shares(const Graph& graph, std::span<const std::vector<std::byte>> inputs);
 
 }  // namespace slimpilot
