@@ -30,7 +30,7 @@ Tables make_tables() {
     take(k.hard_sigmoid, better.hard_sigmoid), take(k.lookup_s8, better.lookup_s8);
     take(k.add_s8, better.add_s8), take(k.multiply_s8, better.multiply_s8);
   };
-  table.conv2d = {&avx2::conv2d};
+  table.conv2d = {&avx2::conv2d_skip, &avx2::conv2d};
   take_elementwise(avx2::elementwise);
   table.dense = {&avx2::dense, &avx2::dense_streaming};
   take_quantize(avx2::quantize);
@@ -38,7 +38,8 @@ Tables make_tables() {
   table.limits = avx2::limit_loops;
   tables[static_cast<size_t>(Isa::avx2)] = table;
 
-  table.conv2d.insert(table.conv2d.end(), {&avx512::conv2d_256, &avx512::conv2d});
+  table.conv2d.insert(table.conv2d.end(),
+                      {&avx512::conv2d_256_skip, &avx512::conv2d_skip, &avx512::conv2d_256, &avx512::conv2d});
   take_elementwise(avx512::elementwise);
   table.dense.insert(table.dense.end(), {&avx512::dense, &avx512::dense_streaming});
   take_quantize(avx512::quantize);
@@ -48,7 +49,7 @@ Tables make_tables() {
   table.limits.read = avx512::limit_loops.read;
   tables[static_cast<size_t>(Isa::avx512)] = table;
 
-  table.conv2d.insert(table.conv2d.end(), {&avx512vnni::conv2d_256, &avx512vnni::conv2d});
+  table.conv2d.insert(table.conv2d.end(), {&avx512vnni::conv2d_skip, &avx512vnni::conv2d_256, &avx512vnni::conv2d});
   table.dense.insert(table.dense.end(), {&avx512vnni::dense_256, &avx512vnni::dense, &avx512vnni::dense_streaming});
   table.limits.integer = avx512vnni::limit_loops.integer;
   table.limits.integer_macs_per_round = avx512vnni::limit_loops.integer_macs_per_round;

@@ -26,6 +26,10 @@ struct RealAvx2 {
   static Vector load_sum(const Sum* start) { return _mm256_loadu_ps(start); }
   static void store_sum(Sum* target, Vector sum) { _mm256_storeu_ps(target, sum); }
   static Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+  static constexpr int kMarkLanes = 8;
+  static uint8_t nonzero(const In* x) {
+    return static_cast<uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(x), _mm256_setzero_ps(), _CMP_NEQ_UQ)));
+  }
   static void store(float* y, Vector sum, float low, float high, int lanes) {
     const Vector limited = _mm256_min_ps(_mm256_max_ps(sum, _mm256_set1_ps(low)), _mm256_set1_ps(high));
     if (lanes >= 8) return _mm256_storeu_ps(y, limited);  // a masked store takes many times as long

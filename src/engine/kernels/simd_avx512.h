@@ -25,6 +25,8 @@ struct RealAvx512 {
   static Vector load_sum(const Sum* start) { return _mm512_loadu_ps(start); }
   static void store_sum(Sum* target, Vector sum) { _mm512_storeu_ps(target, sum); }
   static Vector maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
+  static constexpr int kMarkLanes = 16;
+  static __mmask16 nonzero(const In* x) { return _mm512_cmp_ps_mask(_mm512_loadu_ps(x), _mm512_setzero_ps(), _CMP_NEQ_UQ); }
   static __mmask16 mask(int lanes) { return static_cast<__mmask16>(lanes >= 16 ? 0xFFFF : (1 << lanes) - 1); }
   static void store(float* y, Vector sum, float low, float high, int lanes) {
     const Vector limited = _mm512_min_ps(_mm512_max_ps(sum, _mm512_set1_ps(low)), _mm512_set1_ps(high));

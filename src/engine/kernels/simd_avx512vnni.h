@@ -44,6 +44,9 @@ struct IntegerAvx512Vnni {
   static Vector load_sum(const Sum* start) { return _mm512_loadu_si512(start); }
   static void store_sum(Sum* target, Vector sum) { _mm512_storeu_si512(target, sum); }
 
+  static constexpr int kMarkLanes = 64;
+  static __mmask64 nonzero(const In* x) { return _mm512_test_epi8_mask(_mm512_loadu_si512(x), _mm512_set1_epi8(-1)); }
+
   static Vector same(int32_t x) { return _mm512_set1_epi32(x); }
   static Vector load_s8(const int8_t* x) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))); }
   static Vector add(Vector a, Vector b) { return _mm512_add_epi32(a, b); }

@@ -6,27 +6,29 @@
 
 namespace slimpilot {
 
+/// `…_skip` leave out inputs that are zero at all pixels of a tile.
 using Conv2dKernels = PackedKernels<Conv2dArgs>;
 
-/// Bytes of scratch that suffice for every kernel: the padded image in the kernel's own input type and per-output starts.
+/// Bytes of scratch that suffice for every kernel: the padded image in the kernel's own input type, a bit for each of its
+/// numbers (int16 has two planes), and per-output starts.
 inline constexpr size_t conv2d_scratch_bytes(const Conv2dArgs& a) {
   const size_t h = static_cast<size_t>(a.in_h + a.pad_top + a.pad_bottom),
                w = static_cast<size_t>(a.in_w + a.pad_left + a.pad_right);
-  return h * w * static_cast<size_t>(a.in_c) * 4 + 256 + (static_cast<size_t>(a.out_c) + kChannelPadding) * 8;
+  return h * w * static_cast<size_t>(a.in_c) * 9 / 2 + 512 + (static_cast<size_t>(a.out_c) + kChannelPadding) * 8;
 }
 
 namespace reference {
 extern const Conv2dKernels conv2d;
 }
 namespace avx2 {
-extern const Conv2dKernels conv2d;
+extern const Conv2dKernels conv2d, conv2d_skip;  // skip: f32 and f16
 }
 // With registers of 512 and of 256 bits.
 namespace avx512 {
-extern const Conv2dKernels conv2d, conv2d_256;  // f32 and f16 only
+extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_256_skip;  // f32 and f16 only
 }
 namespace avx512vnni {
-extern const Conv2dKernels conv2d, conv2d_256;  // s8, s16 and hybrid only
+extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip;  // s8, s16 and hybrid only
 }
 
 }  // namespace slimpilot

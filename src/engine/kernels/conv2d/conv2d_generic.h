@@ -19,20 +19,27 @@ struct PaddedImage {
   ptrdiff_t plane;  // numbers per plane
 };
 
+/// Adds the group that is `k` behind each x to the sums.
 template <class V, int P, int N>
-inline __attribute__((always_inline)) void accumulate_window(const typename V::In* const (&x)[P], ptrdiff_t pitch, int rows,
-                                                             int row_length, const typename V::Weight* w,
+inline __attribute__((always_inline)) void accumulate_group(const typename V::In* const (&x)[P], ptrdiff_t k,
+                                                            const typename V::Weight* w, typename V::Vector (&sum)[P][N]) {
+  typename V::Vector weights[N];
+  for (int n = 0; n < N; ++n) weights[n] = V::load_weights(w + n * V::kLanes * V::kGroup);
+  for (int p = 0; p < P; ++p) {
+    const typename V::Vector input = V::broadcast(x[p] + k);
+    for (int n = 0; n < N; ++n) sum[p][n] = V::multiply_add(sum[p][n], input, weights[n]);
+  }
+}
+
+/// Adds the windows that begin at `x` to the sums.
+template <class V, int P, int N>
+inline __attribute__((always_inline)) void accumulate_window(const PaddedImage<V>& image, const typename V::In* const (&x)[P],
+                                                             int rows, int row_length, const typename V::Weight* w,
                                                              typename V::Vector (&sum)[P][N]) {
   for (int row = 0; row < rows; ++row) {
-    const ptrdiff_t start = row * pitch;
-    for (ptrdiff_t k = start; k < start + row_length; k += V::kGroup, w += N * V::kLanes * V::kGroup) {
-      typename V::Vector weights[N];
-      for (int n = 0; n < N; ++n) weights[n] = V::load_weights(w + n * V::kLanes * V::kGroup);
-      for (int p = 0; p < P; ++p) {
-        const typename V::Vector input = V::broadcast(x[p] + k);
-        for (int n = 0; n < N; ++n) sum[p][n] = V::multiply_add(sum[p][n], input, weights[n]);
-      }
-    }
+    const ptrdiff_t start = row * image.pitch;
+    for (ptrdiff_t k = start; k < start + row_length; k += V::kGroup, w += N * V::kLanes * V::kGroup)
+      accumulate_group<V, P, N>(x, k, w, sum);
   }
 }
 
@@ -46,9 +53,9 @@ struct OutputBlock {
 };
 
 /// A function of its own: among others, inlined, the compiler would keep a part of the sums in memory.
-template <class V, int Planes, int P, int N, class Result>
-__attribute__((noinline)) void conv2d_tile(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputBlock<V>& block,
-                                           int pixel, const Result& result) {
+template <class V, int Planes, int P, int N, class Image, class Result>
+__attribute__((noinline)) void conv2d_tile(const Conv2dArgs& a, const Image& image, const OutputBlock<V>& block, int pixel,
+                                           const Result& result) {
   const typename V::In* x[Planes * P];
   typename V::Vector sum[Planes * P][N];
   int oy = pixel / a.out_w, ox = pixel % a.out_w;
@@ -60,13 +67,13 @@ __attribute__((noinline)) void conv2d_tile(const Conv2dArgs& a, const PaddedImag
   for (int p = 0; p < Planes * P; ++p)
     for (int n = 0; n < N; ++n)
       sum[p][n] = V::load_sum(block.start + (p / P) * block.start_stride + block.first + n * V::kLanes);
-  accumulate_window<V, Planes * P, N>(x, image.pitch, a.kernel_h, a.kernel_w * a.in_c, block.weights, sum);
+  accumulate_window<V, Planes * P, N>(image, x, a.kernel_h, a.kernel_w * a.in_c, block.weights, sum);
   result(sum, pixel, block.first);
 }
 
 /// All pixels in tiles of P, then of P/2, then one by one; a last tile reaches back over pixels that are already done.
-template <class V, int Planes, int P, int N, class Result>
-void conv2d_block(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputBlock<V>& block, const Result& result) {
+template <class V, int Planes, int P, int N, class Image, class Result>
+void conv2d_block(const Conv2dArgs& a, const Image& image, const OutputBlock<V>& block, const Result& result) {
   const int pixels = a.out_h * a.out_w;
   int pixel = 0;
   for (; pixel + P <= pixels; pixel += P) conv2d_tile<V, Planes, P, N>(a, image, block, pixel, result);
@@ -76,8 +83,8 @@ void conv2d_block(const Conv2dArgs& a, const PaddedImage<V>& image, const Output
   for (; pixel < pixels; ++pixel) conv2d_tile<V, Planes, 1, N>(a, image, block, pixel, result);
 }
 
-template <class V, int Planes, class Result>
-void conv2d_blocks(const Conv2dArgs& a, const PaddedImage<V>& image, OutputBlock<V> block, const Result& result) {
+template <class V, int Planes, class Image, class Result>
+void conv2d_blocks(const Conv2dArgs& a, const Image& image, OutputBlock<V> block, const Result& result) {
   const ptrdiff_t groups = (a.kernel_w * a.in_c + V::kGroup - 1) / V::kGroup;
   while (block.first < a.out_c) {
     const int left = (a.out_c - block.first + V::kLanes - 1) / V::kLanes;
@@ -133,48 +140,65 @@ struct ReadReal {
   }
 };
 
-/// Real sums: reads the image where it is unless it needs padding.
+/// How the windows run by: every group of every window.
 template <class V>
+struct AllGroups {
+  static PaddedImage<V> image(const Conv2dArgs&, const PaddedImage<V>& image, int, void*&) { return image; }
+};
+
+/// Real sums: reads the image where it is unless it needs padding.
+template <class V, template <class> class Windows>
 void conv2d_real(const Conv2dArgs& a, const Io& io) noexcept {
   const auto* input = static_cast<const float*>(io.input[0]);
   PaddedImage<V> image{input, static_cast<ptrdiff_t>(a.in_w) * a.in_c, 0};
-  void* end;
+  void* end = aligned(io.scratch);
   if (a.pad_top | a.pad_bottom | a.pad_left | a.pad_right) image = padded_image<V>(a, ReadReal<V>{input}, io.scratch, end);
   const OutputBlock<V> block{0, static_cast<const typename V::Weight*>(a.weights), a.real.bias, 0};
-  conv2d_blocks<V, 1>(a, image, block, StoreReal<V>{static_cast<float*>(io.output), a.out_c, a.real});
+  conv2d_blocks<V, 1>(a, Windows<V>::image(a, image, 1, end), block,
+                      StoreReal<V>{static_cast<float*>(io.output), a.out_c, a.real});
 }
 
 /// Integer sums.
-template <class V, class Read, class Result>
+template <class V, template <class> class Windows, class Read, class Result>
 void conv2d_integer(const Conv2dArgs& a, const Io& io, const Read& read, const Result& result) {
   void* end;
-  const PaddedImage<V> image = padded_image<V>(a, read, io.scratch, end);
+  const PaddedImage<V> padded = padded_image<V>(a, read, io.scratch, end);
+  const auto image = Windows<V>::image(a, padded, Read::kPlanes, end);
   auto* start = static_cast<int32_t*>(end);
   fill_starts<V>(read, a.integer, a.out_c, start);
   const OutputBlock<V> block{0, static_cast<const int8_t*>(a.weights), start, a.out_c};
   conv2d_blocks<V, Read::kPlanes>(a, image, block, result);
 }
 
-template <class V>
+template <class V, template <class> class Windows>
 void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
   const ReadS8<V> read{static_cast<const int8_t*>(io.input[0]), a.integer.input_zero_point};
-  conv2d_integer<V>(a, io, read, StoreS8<V>{static_cast<int8_t*>(io.output), a.out_c, a.integer});
+  conv2d_integer<V, Windows>(a, io, read, StoreS8<V>{static_cast<int8_t*>(io.output), a.out_c, a.integer});
 }
 
-template <class V>
+template <class V, template <class> class Windows>
 void conv2d_s16(const Conv2dArgs& a, const Io& io) noexcept {
-  conv2d_integer<V>(a, io, ReadS16<V>{static_cast<const int16_t*>(io.input[0])},
-                    StoreS16<V>{static_cast<int16_t*>(io.output), a.out_c, a.integer});
+  conv2d_integer<V, Windows>(a, io, ReadS16<V>{static_cast<const int16_t*>(io.input[0])},
+                             StoreS16<V>{static_cast<int16_t*>(io.output), a.out_c, a.integer});
 }
 
-template <class V>
+template <class V, template <class> class Windows>
 void conv2d_hybrid(const Conv2dArgs& a, const Io& io) noexcept {
   const ReadHybrid<V> read(static_cast<const float*>(io.input[0]), static_cast<ptrdiff_t>(a.in_h) * a.in_w * a.in_c);
-  conv2d_integer<V>(a, io, read, StoreHybrid<V>{static_cast<float*>(io.output), a.out_c, read.scale.scale, a.real});
+  conv2d_integer<V, Windows>(a, io, read, StoreHybrid<V>{static_cast<float*>(io.output), a.out_c, read.scale.scale, a.real});
 }
 
+// One kernel per variant, register wrapper and way of the windows.
 template <class V>
-constexpr PackedLayout conv2d_layout{V::kLanes, V::kLanes* V::kMaxConvVectors, V::kGroup};
+constexpr PackedLayout kConv2dLayout{V::kLanes, V::kLanes* V::kMaxConvVectors, V::kGroup};
+template <class V, template <class> class Windows = AllGroups>
+constexpr PackedKernel<Conv2dArgs> kConv2dReal{kConv2dLayout<V>, conv2d_real<V, Windows>};
+template <class V, template <class> class Windows = AllGroups>
+constexpr PackedKernel<Conv2dArgs> kConv2dS8{kConv2dLayout<V>, conv2d_s8<V, Windows>};
+template <class V, template <class> class Windows = AllGroups>
+constexpr PackedKernel<Conv2dArgs> kConv2dS16{kConv2dLayout<V>, conv2d_s16<V, Windows>};
+template <class V, template <class> class Windows = AllGroups>
+constexpr PackedKernel<Conv2dArgs> kConv2dHybrid{kConv2dLayout<V>, conv2d_hybrid<V, Windows>};
 
 }  // namespace
 }  // namespace slimpilot
