@@ -12,7 +12,7 @@ namespace {
 /// What an input of int8 value `zero_point` becomes.
 template <class V>
 typename V::In converted_zero(int32_t zero_point) {
-  return static_cast<typename V::In>(V::kSubtractZero ? 0 : zero_point + V::kInputOffset);
+  return static_cast<typename V::In>(V::kSubtractZero ? 0 : zero_point + V::kSignedOffset);
 }
 
 /// int8 activations; one plane.
@@ -24,12 +24,12 @@ struct ReadS8 {
 
   typename V::In padding(int) const { return converted_zero<V>(zero_point); }
   void operator()(int, ptrdiff_t first, int count, typename V::In* target) const {
-    const int offset = V::kSubtractZero ? -zero_point : V::kInputOffset;
+    const int offset = V::kSubtractZero ? -zero_point : V::kSignedOffset;
     for (int i = 0; i < count; ++i) target[i] = static_cast<typename V::In>(input[first + i] + offset);
   }
   /// The bias less Σw·(what the conversion adds to an input's difference from its zero point), modulo 2³².
   int32_t start(int, const IntegerResult& r, int o) const {
-    const uint32_t offset = V::kSubtractZero ? 0 : static_cast<uint32_t>(zero_point + V::kInputOffset);
+    const uint32_t offset = V::kSubtractZero ? 0 : static_cast<uint32_t>(zero_point + V::kSignedOffset);
     return static_cast<int32_t>(static_cast<uint32_t>(r.bias[o]) - offset * static_cast<uint32_t>(r.weight_sum[o]));
   }
 };
@@ -40,15 +40,16 @@ struct ReadS16 {
   static constexpr int kPlanes = 2;
   const int16_t* input;
 
-  typename V::In padding(int plane) const { return static_cast<typename V::In>(plane == 0 ? V::kInputOffset : 0); }
+  static constexpr int offset(int plane) { return plane == 0 ? V::kSignedOffset : V::kUnsignedOffset; }
+  typename V::In padding(int plane) const { return static_cast<typename V::In>(offset(plane)); }
   void operator()(int plane, ptrdiff_t first, int count, typename V::In* target) const {
     const int16_t* x = input + first;
     if (plane == 0)
-      for (int i = 0; i < count; ++i) target[i] = static_cast<typename V::In>((x[i] >> 8) + V::kInputOffset);
+      for (int i = 0; i < count; ++i) target[i] = static_cast<typename V::In>((x[i] >> 8) + V::kSignedOffset);
     else
-      for (int i = 0; i < count; ++i) target[i] = static_cast<typename V::In>(x[i] & 255);
+      for (int i = 0; i < count; ++i) target[i] = static_cast<typename V::In>((x[i] & 255) + V::kUnsignedOffset);
   }
-  int32_t start(int plane, const IntegerResult& r, int o) const { return plane == 0 ? -V::kInputOffset * r.weight_sum[o] : 0; }
+  int32_t start(int plane, const IntegerResult& r, int o) const { return -offset(plane) * r.weight_sum[o]; }
 };
 
 /// Real activations, quantized on the fly to 8 bits; one plane.
@@ -63,11 +64,12 @@ struct ReadHybrid {
     V::range(x, count, low, high);
     scale = dynamic_scale(low, high);
   }
-  typename V::In padding(int) const { return static_cast<typename V::In>(V::kSubtractZero ? 0 : scale.zero); }
+  int32_t zero() const { return V::kSubtractZero ? 0 : scale.zero + V::kUnsignedOffset; }
+  typename V::In padding(int) const { return static_cast<typename V::In>(zero()); }
   void operator()(int, ptrdiff_t first, int count, typename V::In* target) const {
     V::quantize(input + first, count, scale, target);
   }
-  int32_t start(int, const IntegerResult& r, int o) const { return V::kSubtractZero ? 0 : -scale.zero * r.weight_sum[o]; }
+  int32_t start(int, const IntegerResult& r, int o) const { return -zero() * r.weight_sum[o]; }
 };
 
 /// The scratch of a step: converted inputs first, then the start values.

@@ -26,6 +26,7 @@ struct RealAvx2 {
   static Vector load_sum(const Sum* start) { return _mm256_loadu_ps(start); }
   static void store_sum(Sum* target, Vector sum) { _mm256_storeu_ps(target, sum); }
   static Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+  static void keep(Vector& v) { __asm__ volatile("" : "+v"(v)); }
   static constexpr int kMarkLanes = 8;
   static uint8_t nonzero(const In* x) {
     return static_cast<uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(x), _mm256_setzero_ps(), _CMP_NEQ_UQ)));
@@ -64,8 +65,8 @@ struct IntegerAvx2 {
   using Vector = __m256i;
   static constexpr int kLanes = 8, kGroup = 2, kMaxConvVectors = 3, kMaxDenseVectors = 8;
   static constexpr int kTilePixels[] = {0, 8, 6, 4};
-  static constexpr int kInputOffset = 0;  // what is added to (quantized input − zero point · kSubtractZero)
-  static constexpr bool kSubtractZero = true;
+  static constexpr bool kSubtractZero = true;                   // inputs of 8 bits have their zero point taken off, or
+  static constexpr int kSignedOffset = 0, kUnsignedOffset = 0;  // this is added: to −128…127, to 0…255
 
   static Vector broadcast(const In* x) {
     int32_t pair;
@@ -76,6 +77,7 @@ struct IntegerAvx2 {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
   }
   static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w)); }
+  static void keep(Vector& v) { __asm__ volatile("" : "+v"(v)); }
   static Vector load_sum(const Sum* start) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(start)); }
   static void store_sum(Sum* target, Vector sum) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), sum); }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Registers of 512 bits for the generic kernels. A wrapper says how many outputs a register holds (kLanes), how many
-// consecutive inputs one instruction consumes (kGroup), and how to multiply-accumulate. Anonymous: see kernel_args.h.
+// consecutive inputs one instruction consumes (kGroup), and how to multiply-accumulate; `keep` makes the compiler take a value
+// for changed. Anonymous: see kernel_args.h.
 #pragma once
 
 #include <immintrin.h>
@@ -25,6 +26,7 @@ struct RealAvx512 {
   static Vector load_sum(const Sum* start) { return _mm512_loadu_ps(start); }
   static void store_sum(Sum* target, Vector sum) { _mm512_storeu_ps(target, sum); }
   static Vector maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
+  static void keep(Vector& v) { __asm__ volatile("" : "+v"(v)); }
   static constexpr int kMarkLanes = 16;
   static __mmask16 nonzero(const In* x) { return _mm512_cmp_ps_mask(_mm512_loadu_ps(x), _mm512_setzero_ps(), _CMP_NEQ_UQ); }
   static __mmask16 mask(int lanes) { return static_cast<__mmask16>(lanes >= 16 ? 0xFFFF : (1 << lanes) - 1); }

@@ -31,8 +31,8 @@ struct IntegerAvx512Vnni {
   using Vector = __m512i;
   static constexpr int kLanes = 16, kGroup = 4, kMaxConvVectors = 4, kMaxDenseVectors = 8;
   static constexpr int kTilePixels[] = {0, 16, 12, 8, 6};
-  static constexpr int kInputOffset = 128;
   static constexpr bool kSubtractZero = false;
+  static constexpr int kSignedOffset = 128, kUnsignedOffset = 0;
 
   static Vector broadcast(const In* x) {
     int32_t four;
@@ -41,6 +41,7 @@ struct IntegerAvx512Vnni {
   }
   static Vector load_weights(const Weight* w) { return _mm512_loadu_si512(w); }
   static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm512_dpbusd_epi32(sum, x, w); }
+  static void keep(Vector& v) { __asm__ volatile("" : "+v"(v)); }
   static Vector load_sum(const Sum* start) { return _mm512_loadu_si512(start); }
   static void store_sum(Sum* target, Vector sum) { _mm512_storeu_si512(target, sum); }
 
@@ -140,8 +141,8 @@ struct IntegerVnni256 : IntegerAvx2 {
   using In = uint8_t;
   static constexpr int kGroup = 4, kMaxConvVectors = 5;
   static constexpr int kTilePixels[] = {0, 16, 12, 8, 6, 4};
-  static constexpr int kInputOffset = 128;
   static constexpr bool kSubtractZero = false;
+  static constexpr int kSignedOffset = 128, kUnsignedOffset = 0;
 
   static Vector broadcast(const In* x) {
     int32_t four;

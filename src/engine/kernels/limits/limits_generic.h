@@ -19,7 +19,7 @@ struct Chains {
   }
   inline __attribute__((always_inline)) void multiply_add(typename V::Vector x, typename V::Vector w) {
     sum = V::multiply_add(sum, x, w);
-    __asm__ volatile("" : "+v"(sum));  // each one happens
+    V::keep(sum);  // each one happens
     rest.multiply_add(x, w);
   }
   inline __attribute__((always_inline)) double total() {
