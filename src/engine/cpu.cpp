@@ -4,8 +4,11 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
+#include <array>
 #include <cstdlib>
 #include <string>
 
@@ -14,38 +17,53 @@
 namespace slimpilot {
 namespace {
 
-constexpr std::string_view kNames[] = {"reference", "avx2", "avx512", "avx512vnni", "avx512vbmi"};
+constexpr std::string_view kNames[kIsaCount] = {"reference",  "avx2", "avx512",      "avx512vnni",
+                                                "avx512vbmi", "neon", "neon_dotprod"};
 
+// The levels of this architecture above the reference, and whether this CPU has what one adds to those before it.
 #if defined(__x86_64__)
+constexpr std::array kLevels = {Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::avx512vbmi};
+
 /// Half-float conversion: clang 14's __builtin_cpu_supports does not know it.
 bool has_f16c() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
 }
-#endif
 
 bool supports(Isa isa) {
-#if defined(__x86_64__)
   switch (isa) {
-    case Isa::reference: return true;
     case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case Isa::avx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
              __builtin_cpu_supports("avx512dq");
     case Isa::avx512vnni: return __builtin_cpu_supports("avx512vnni");
     case Isa::avx512vbmi: return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
+    default: return false;
   }
-#endif
-  return isa == Isa::reference;
 }
+#elif defined(__aarch64__)
+constexpr std::array kLevels = {Isa::neon, Isa::neon_dotprod};
+
+bool supports(Isa isa) {
+  switch (isa) {
+    case Isa::neon: return true;
+    case Isa::neon_dotprod: return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+    default: return false;
+  }
+}
+#else
+constexpr std::array<Isa, 0> kLevels = {};
+
+bool supports(Isa) { return false; }
+#endif
 
 }  // namespace
 
 std::string_view isa_name(Isa isa) { return kNames[static_cast<size_t>(isa)]; }
 
 std::vector<Isa> supported_isas() {
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::avx512vbmi}) {
+  std::vector<Isa> isas{Isa::reference};
+  for (const Isa isa : kLevels) {
     if (!supports(isa)) break;
     isas.push_back(isa);
   }

@@ -2,15 +2,18 @@
 // Which instruction sets this CPU has, and which one the user asked for.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
 namespace slimpilot {
 
-/// In rising order: a level has everything the ones before it have. `reference` is plain C++, the
-/// specification; avx512vbmi has VBMI and VBMI2 (Intel since 2019, AMD since 2022).
-enum class Isa : uint8_t { reference, avx2, avx512, avx512vnni, avx512vbmi };
+/// In rising order: a level has everything the ones before it have that are of the same architecture. `reference` is plain C++,
+/// the specification; avx512vbmi has VBMI and VBMI2 (Intel since 2019, AMD since 2022). neon is what every 64-bit ARM CPU has,
+/// neon_dotprod adds the dot products of ARMv8.2 (Cortex-A55, A76 and later).
+enum class Isa : uint8_t { reference, avx2, avx512, avx512vnni, avx512vbmi, neon, neon_dotprod };
+inline constexpr size_t kIsaCount = 7;
 
 std::string_view isa_name(Isa isa);
 

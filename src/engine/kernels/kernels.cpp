@@ -7,59 +7,85 @@
 namespace slimpilot {
 namespace {
 
-using Tables = std::array<KernelTable, 5>;
+using Tables = std::array<KernelTable, kIsaCount>;
 
-Tables make_tables() {
-  const KernelTable plain{{&reference::conv2d}, {&reference::dense},   reference::pool,       reference::elementwise,
-                          reference::quantize,  reference::resize_row, reference::limit_loops};
-  Tables tables{plain, plain, plain, plain, plain};
+template <class Function>
+void take(Function& kernel, Function better) {
+  if (better != nullptr) kernel = better;
+}
+
+[[maybe_unused]] void take_quantize(QuantizeKernels& k, const QuantizeKernels& better) {
+  take(k.f32_to_s8, better.f32_to_s8), take(k.f32_to_s16, better.f32_to_s16);
+  take(k.s8_to_f32, better.s8_to_f32), take(k.s16_to_f32, better.s16_to_f32);
+}
+
+[[maybe_unused]] void take_elementwise(ElementwiseKernels& k, const ElementwiseKernels& better) {
+  take(k.tanh, better.tanh), take(k.sigmoid, better.sigmoid), take(k.elu, better.elu);
+  take(k.hard_sigmoid, better.hard_sigmoid), take(k.lookup_s8, better.lookup_s8);
+  take(k.add_s8, better.add_s8), take(k.multiply_s8, better.multiply_s8);
+}
+
+[[maybe_unused]] void take_limits(LimitLoops& loops, const LimitLoops& better) {
+  if (better.real != nullptr) loops.real = better.real, loops.real_macs_per_round = better.real_macs_per_round;
+  if (better.integer != nullptr) loops.integer = better.integer, loops.integer_macs_per_round = better.integer_macs_per_round;
+  take(loops.read, better.read);
+}
+
+// The levels of this architecture; `table` starts as the reference's.
 #if defined(__x86_64__)
-  KernelTable table = plain;
-  const auto take_quantize = [&](const QuantizeKernels& better) {
-    table.quantize.f32_to_s8 = better.f32_to_s8;
-    table.quantize.f32_to_s16 = better.f32_to_s16;
-    table.quantize.s8_to_f32 = better.s8_to_f32;
-    table.quantize.s16_to_f32 = better.s16_to_f32;
-  };
-  const auto take_elementwise = [&](const ElementwiseKernels& better) {
-    const auto take = [](auto& kernel, auto best) {
-      if (best != nullptr) kernel = best;
-    };
-    ElementwiseKernels& k = table.elementwise;
-    take(k.tanh, better.tanh), take(k.sigmoid, better.sigmoid), take(k.elu, better.elu);
-    take(k.hard_sigmoid, better.hard_sigmoid), take(k.lookup_s8, better.lookup_s8);
-    take(k.add_s8, better.add_s8), take(k.multiply_s8, better.multiply_s8);
-  };
+void make_levels(KernelTable table, Tables& tables) {
   table.conv2d = {&avx2::conv2d_skip, &avx2::conv2d};
-  take_elementwise(avx2::elementwise);
   table.dense = {&avx2::dense, &avx2::dense_streaming};
-  take_quantize(avx2::quantize);
+  take_elementwise(table.elementwise, avx2::elementwise);
+  take_quantize(table.quantize, avx2::quantize);
   table.resize_row = avx2::resize_row;
-  table.limits = avx2::limit_loops;
+  take_limits(table.limits, avx2::limit_loops);
   tables[static_cast<size_t>(Isa::avx2)] = table;
 
   table.conv2d.insert(table.conv2d.end(),
                       {&avx512::conv2d_256_skip, &avx512::conv2d_skip, &avx512::conv2d_256, &avx512::conv2d});
-  take_elementwise(avx512::elementwise);
   table.dense.insert(table.dense.end(), {&avx512::dense, &avx512::dense_streaming});
-  take_quantize(avx512::quantize);
+  take_elementwise(table.elementwise, avx512::elementwise);
+  take_quantize(table.quantize, avx512::quantize);
   table.resize_row = avx512::resize_row;
-  table.limits.real = avx512::limit_loops.real;
-  table.limits.real_macs_per_round = avx512::limit_loops.real_macs_per_round;
-  table.limits.read = avx512::limit_loops.read;
+  take_limits(table.limits, avx512::limit_loops);
   tables[static_cast<size_t>(Isa::avx512)] = table;
 
   table.conv2d.insert(table.conv2d.end(), {&avx512vnni::conv2d_skip, &avx512vnni::conv2d_256, &avx512vnni::conv2d});
   table.dense.insert(table.dense.end(), {&avx512vnni::dense_256, &avx512vnni::dense, &avx512vnni::dense_streaming});
-  table.limits.integer = avx512vnni::limit_loops.integer;
-  table.limits.integer_macs_per_round = avx512vnni::limit_loops.integer_macs_per_round;
-  take_elementwise(avx512vnni::elementwise);
+  take_elementwise(table.elementwise, avx512vnni::elementwise);
+  take_limits(table.limits, avx512vnni::limit_loops);
   tables[static_cast<size_t>(Isa::avx512vnni)] = table;
 
   table.dense.insert(table.dense.end(), {&avx512vbmi::dense_bitmask, &avx512vbmi::dense_slots, &avx512vbmi::dense_codebook});
-  take_elementwise(avx512vbmi::elementwise);
+  take_elementwise(table.elementwise, avx512vbmi::elementwise);
   tables[static_cast<size_t>(Isa::avx512vbmi)] = table;
+}
+#elif defined(__aarch64__)
+void make_levels(KernelTable table, Tables& tables) {
+  table.conv2d = {&neon::conv2d};
+  table.dense = {&neon::dense, &neon::dense_streaming};
+  take_elementwise(table.elementwise, neon::elementwise);
+  take_quantize(table.quantize, neon::quantize);
+  table.resize_row = neon::resize_row;
+  take_limits(table.limits, neon::limit_loops);
+  tables[static_cast<size_t>(Isa::neon)] = table;
+
+  table.conv2d.push_back(&neon_dotprod::conv2d);
+  table.dense.insert(table.dense.end(), {&neon_dotprod::dense, &neon_dotprod::dense_streaming});
+  take_limits(table.limits, neon_dotprod::limit_loops);
+  tables[static_cast<size_t>(Isa::neon_dotprod)] = table;
+}
+#else
+void make_levels(const KernelTable&, Tables&) {}
 #endif
+
+Tables make_tables() {
+  const KernelTable plain{{&reference::conv2d}, {&reference::dense},   reference::pool,       reference::elementwise,
+                          reference::quantize,  reference::resize_row, reference::limit_loops};
+  Tables tables;
+  tables.fill(plain);
+  make_levels(plain, tables);
   return tables;
 }
 

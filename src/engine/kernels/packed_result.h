@@ -18,6 +18,7 @@ struct StoreReal {
 
   template <int P, int N>
   void operator()(const typename V::Vector (&sum)[P][N], int pixel, int first) const {
+#pragma GCC unroll 16  // or GCC 12 keeps the sums in memory wherever `store` branches
     for (int p = 0; p < P; ++p)
       for (int n = 0; n < N; ++n) {
         const int o = first + n * V::kLanes;

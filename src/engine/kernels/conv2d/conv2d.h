@@ -30,5 +30,11 @@ extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_256_skip;  //
 namespace avx512vnni {
 extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip;  // s8, s16 and hybrid only
 }
+namespace neon {
+extern const Conv2dKernels conv2d;
+}
+namespace neon_dotprod {
+extern const Conv2dKernels conv2d;  // s8, s16 and hybrid only
+}
 
 }  // namespace slimpilot

@@ -32,5 +32,11 @@ extern const DenseKernels dense, dense_256, dense_streaming;  // s8, s16 and hyb
 namespace avx512vbmi {
 extern const DenseKernels dense_bitmask, dense_slots, dense_codebook;  // for weights that suit them
 }
+namespace neon {
+extern const DenseKernels dense, dense_streaming;
+}
+namespace neon_dotprod {
+extern const DenseKernels dense, dense_streaming;  // s8, s16 and hybrid only
+}
 
 }  // namespace slimpilot

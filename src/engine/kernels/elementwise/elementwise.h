@@ -101,5 +101,8 @@ extern const ElementwiseKernels elementwise;
 namespace avx512vbmi {
 extern const ElementwiseKernels elementwise;
 }
+namespace neon {
+extern const ElementwiseKernels elementwise;
+}
 
 }  // namespace slimpilot

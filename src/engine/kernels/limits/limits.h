@@ -29,5 +29,11 @@ extern const LimitLoops limit_loops;  // integers as avx2
 namespace avx512vnni {
 extern const LimitLoops limit_loops;
 }
+namespace neon {
+extern const LimitLoops limit_loops;
+}
+namespace neon_dotprod {
+extern const LimitLoops limit_loops;  // integers only
+}
 
 }  // namespace slimpilot

@@ -28,5 +28,8 @@ void resize_row(const ResizeRowArgs&, const Io&) noexcept;
 namespace avx512 {
 void resize_row(const ResizeRowArgs&, const Io&) noexcept;
 }
+namespace neon {
+void resize_row(const ResizeRowArgs&, const Io&) noexcept;
+}
 
 }  // namespace slimpilot

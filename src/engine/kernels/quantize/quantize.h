@@ -33,5 +33,8 @@ extern const QuantizeKernels quantize;  // without the integer-to-integer ones
 namespace avx512 {
 extern const QuantizeKernels quantize;  // without the integer-to-integer ones
 }
+namespace neon {
+extern const QuantizeKernels quantize;  // without the integer-to-integer ones
+}
 
 }  // namespace slimpilot

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits of NEON.
+#include "engine/kernels/limits/limits_generic.h"
+#include "engine/kernels/simd_neon.h"
+
+namespace slimpilot::neon {
+
+const LimitLoops limit_loops = {multiply_add_loop<FloatNeon>, kMacsPerRound<FloatNeon>, multiply_add_loop<IntegerNeon>,
+                                kMacsPerRound<IntegerNeon>, read_loop<FloatNeon>};
+
+}  // namespace slimpilot::neon

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits of NEON's integer dot products.
+#include "engine/kernels/limits/limits_generic.h"
+#include "engine/kernels/simd_neon_dotprod.h"
+
+namespace slimpilot::neon_dotprod {
+
+const LimitLoops limit_loops = {nullptr, 0, multiply_add_loop<IntegerNeonDotprod>, kMacsPerRound<IntegerNeonDotprod>, nullptr};
+
+}  // namespace slimpilot::neon_dotprod
