@@ -1,5 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # Third-party libraries, all from Debian 12's packages; scripts/install_packages names the packages.
+# First those of what a robot links.
+find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
+find_library(ZSTD_LIBRARY zstd REQUIRED)
+add_library(third_party_zstd INTERFACE)
+target_include_directories(third_party_zstd SYSTEM INTERFACE ${ZSTD_INCLUDE_DIR})
+target_link_libraries(third_party_zstd INTERFACE zstd)  # not its path: static programs take libzstd.a
+if(SLIMPILOT_TESTS AND CMAKE_CROSSCOMPILING)  # Debian's package has the sources too
+  add_subdirectory(/usr/src/googletest ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL SYSTEM)
+  set_target_properties(gtest gtest_main PROPERTIES COMPILE_OPTIONS "")
+elseif(SLIMPILOT_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(SLIMPILOT_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()
+if(SLIMPILOT_ROBOT_ONLY)
+  return()
+endif()
+
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
@@ -10,15 +29,7 @@ find_library(ZIP_LIBRARY zip REQUIRED)
 find_package(Flatbuffers CONFIG QUIET)
 find_program(FLATC flatc REQUIRED)
 find_library(FLATBUFFERS_LIBRARY flatbuffers REQUIRED)
-find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
-find_library(ZSTD_LIBRARY zstd REQUIRED)
 find_library(DEFLATE_LIBRARY deflate REQUIRED)
-if(SLIMPILOT_TESTS)
-  find_package(GTest REQUIRED)
-endif()
-if(SLIMPILOT_BENCHMARKS)
-  find_package(benchmark REQUIRED)
-endif()
 
 # System headers: our warnings are not for them.
 add_library(third_party_hdf5 INTERFACE)
@@ -27,9 +38,6 @@ target_link_libraries(third_party_hdf5 INTERFACE ${HDF5_LIBRARIES})
 add_library(third_party_zip INTERFACE)
 target_include_directories(third_party_zip SYSTEM INTERFACE ${ZIP_INCLUDE_DIR})
 target_link_libraries(third_party_zip INTERFACE ${ZIP_LIBRARY})
-add_library(third_party_zstd INTERFACE)
-target_include_directories(third_party_zstd SYSTEM INTERFACE ${ZSTD_INCLUDE_DIR})
-target_link_libraries(third_party_zstd INTERFACE zstd)  # not its path: static programs take libzstd.a
 add_library(third_party_opencv INTERFACE)
 target_include_directories(third_party_opencv SYSTEM INTERFACE ${OpenCV_INCLUDE_DIRS})
 target_link_libraries(third_party_opencv INTERFACE ${OpenCV_LIBS})
