@@ -31,6 +31,7 @@ FrameInput::FrameInput(const Preprocessing& preprocessing, const TensorView& inp
   if (input.shape.size() != 4 || input.shape[3] != 3)
     throw Error("the network's input is " + shape_text(input.shape) +
                 "; only images of three channels can be made from camera frames");
+  if (frame_h < 1 || frame_w < 1) throw Error("frames of " + size_text(frame_h, frame_w) + " hold no pixel");
   Preprocessing& p = preprocessing_;
   if (p.crop_top == 0 && p.crop_bottom == 0) p.crop_bottom = frame_h;
   if (p.crop_top < 0 || p.crop_bottom > frame_h || p.crop_top >= p.crop_bottom)

@@ -12,7 +12,8 @@ namespace slimpilot {
 /// Tables and buffers for frames of one size. Belongs to one thread at a time.
 class FrameInput {
  public:
-  /// Throws Error when frames of `frame_h` × `frame_w` cannot become the input (wrong size without resize, crop outside).
+  /// Throws Error when frames of `frame_h` × `frame_w` cannot become the input (empty, wrong size without resize, crop
+  /// outside).
   FrameInput(const Preprocessing& preprocessing, const TensorView& input, int frame_h, int frame_w, Isa isa);
 
   /// `frame`: RGB interleaved, frame_h · frame_w · 3 bytes. `target`: the input's bytes (f32, s8 or s16). Order: crop, bilinear

@@ -126,6 +126,7 @@ TEST(FrameInput, ErrorsSayWhichOptionHelps) {
   EXPECT_TRUE(has(message_of({.crop_top = -1, .crop_bottom = 50}, real_input(66, 200), 160, 320), "--crop"));
   EXPECT_TRUE(has(message_of({}, {.name = "x", .shape = {1, 10}}, 5, 5), "1x10"));
   EXPECT_TRUE(has(message_of({}, {.name = "x", .shape = {1, 5, 5, 1}}, 5, 5), "three channels"));
+  EXPECT_EQ(message_of({.resize = true}, real_input(66, 200), 480, 0), "frames of 0x480 hold no pixel");
 }
 
 }  // namespace
