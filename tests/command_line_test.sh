@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Command line in, expected text and exit code out. Arguments: the program, the source folder. Everything happens in a
-# temporary folder; the last line counts.
+# Command line in, expected text and exit code out. Arguments: the program, the source folder, the program raw_frame.
+# Everything happens in a temporary folder; the last line counts.
 set -uo pipefail
-program=$1 source=$2
+program=$1 source=$2 raw_frame=$3
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
@@ -100,6 +100,49 @@ mv ring_forward recording
 frame=$(find recording -name '*.png' | sort | head -1)
 expect 0 "w (rad/s)" predict lstm.tflite "$frame"
 expect_error "--crop TOP:BOTTOM" predict lstm.tflite "$frame" --crop 100:9999
+
+# run prints for each frame what predict prints, from a folder as from raw frames.
+mkdir frames
+cp recording/{2,9,10}.png frames
+"$raw_frame" frames/{2,9,10}.png >frames.rgb
+"$program" predict lstm.tflite frames/{2,9,10}.png | awk 'NR > 1 {sub(".*/", "", $1); print $1, $2, $3}' >predicted
+[ "$(wc -l <predicted)" -eq 3 ] || fail "predict does not print three rows"
+expect 0 " rad/s" run lstm.tflite frames
+if diff <(awk '{print $1, $3, $6}' output) predicted; then passed=$((passed + 1)); else fail "run FOLDER is not predict"; fi
+expect 0 " rad/s" run lstm.tflite - --size 640x480 <frames.rgb
+if diff <(awk '{print $1, $3, $6}' output) <(awk '{print NR - 1, $2, $3}' predicted); then passed=$((passed + 1)); else fail "run - is not predict"; fi
+expect 0 '{"frame": "10.png", "commands": {"v": ' run lstm.tflite frames --format jsonl --timing
+holds output '}, "latency_us": '
+holds output "3 frames: median "
+expect 0 " µs" run lstm.tflite frames --timing
+# A line is there before the next frame is.
+{
+  head -c 921600 frames.rgb
+  for _ in $(seq 300); do
+    [ -s first_line ] && break
+    sleep .1
+  done
+  cp first_line line_before_next_frame
+  head -c 921600 frames.rgb
+} | "$program" run lstm.tflite --size 640x480 >first_line
+[ "$(wc -l <line_before_next_frame)" -eq 1 ] && [ "$(wc -l <first_line)" -eq 2 ] && passed=$((passed + 1)) || fail "run keeps lines back"
+head -c 1000000 frames.rgb >torn.rgb
+expect 1 "standard input: frame 1 is cut off: 78400 of the 921600 bytes" run lstm.tflite --size 640x480 <torn.rgb
+expect 1 "frame 2 is cut off" run lstm.tflite --size 641x480 <frames.rgb
+expect_error "no frame came" run lstm.tflite --size 640x480 </dev/null
+expect_error "--crop TOP:BOTTOM" run lstm.tflite --size 64x48 <frames.rgb
+expect 2 "--size WIDTHxHEIGHT" run lstm.tflite <frames.rgb
+expect 2 "--size 640 is not WIDTHxHEIGHT" run lstm.tflite --size 640 <frames.rgb
+expect 2 "larger than" run lstm.tflite --size 16000x16000 <frames.rgb
+expect 2 "--size is for standard input" run lstm.tflite frames --size 640x480
+expect 2 "none of text or jsonl" run lstm.tflite frames --format xml
+mkdir no_frames
+expect_error "no PNG or JPEG" run lstm.tflite no_frames
+expect_error "nowhere" run lstm.tflite nowhere
+expect_error "frames.rgb" run lstm.tflite frames.rgb
+head -c 100 frames/2.png >frames/11.png
+expect 1 "frames/11.png: " run lstm.tflite frames
+if "$program" run lstm.tflite frames >/dev/full 2>output; then fail "run into a full disk succeeds"; else holds output "standard output"; fi
 
 expect 0 "int16x8" optimize random:deepest_lstm_tiny_pilotnet --data recording --calibration-frames 8 --frames 0::4 --out out
 names="float32 dynamic_range float16 int8_float_fallback int8_only int16x8"

@@ -21,6 +21,7 @@ constexpr Subcommand kCommands[] = {
     {"sensitivity", "which layer int8 hurts most", run_sensitivity},
     {"train", "train a network, or a model further, on recordings", run_train},
     {"predict", "what a model says of pictures, in the outputs' units", run_predict},
+    {"run", "commands for frames as they come, from a folder or standard input", run_run},
     {"bench", "latency of a model, step by step", run_bench},
     {"convert", "read a model and write it in another format", run_convert},
     {"info", "what a model file holds", run_info},

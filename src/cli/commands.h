@@ -20,6 +20,7 @@ void run_compare(int argc, char** argv);
 void run_sensitivity(int argc, char** argv);
 void run_train(int argc, char** argv);
 void run_predict(int argc, char** argv);
+void run_run(int argc, char** argv);
 void run_bench(int argc, char** argv);
 void run_convert(int argc, char** argv);
 void run_info(int argc, char** argv);

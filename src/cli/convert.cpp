@@ -21,9 +21,7 @@ void run_convert(int argc, char** argv) {
   arguments.option("--plain", plain, "do without zstd in a .slim file: larger, and weights can be used where they lie");
   options.declare(arguments);
   arguments.parse(argc, argv);
-  Graph graph = load_model(in, options);
-  if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
-  const size_t bytes = write_model(simplify(std::move(graph)), out, {.zstd = !plain});
+  const size_t bytes = write_model(simplify(load_model(in, options)), out, {.zstd = !plain});
   fmt::print("{}: {} MB\n", out, megabytes(bytes));
 }
 

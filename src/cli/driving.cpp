@@ -113,9 +113,7 @@ DriverModel::DriverModel(const std::string& text, const ModelOptions& options) :
   if (text == "expert" || text == "line") return;
   driver_.constant = constant_command(text);
   if (driver_.constant) return;
-  Graph graph = load_model(text, options);
-  if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
-  use(std::move(graph));
+  use(load_model(text, options));
 }
 
 DriverModel::DriverModel(const std::string& name, Graph graph) : driver_{.name = name} { use(std::move(graph)); }

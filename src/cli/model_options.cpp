@@ -54,8 +54,7 @@ void set_color(const std::string& text, Preprocessing& p) {
 }
 
 void set_size(const std::string& text, const Graph& graph, Preprocessing& p) {
-  int width = 0, height = 0;
-  if (!parse_pair(text, 'x', width, height)) throw UsageError("--resize " + text + " is not WIDTHxHEIGHT, such as 200x66");
+  const auto [height, width] = parse_size("--resize", text);
   const Shape& input = graph.value(graph.inputs[0]).shape;
   if (input.size() != 4 || input[1] != height || input[2] != width)
     throw Error("--resize " + text + " does not fit the network, whose input (height x width) is " + shape_text(input));
@@ -104,6 +103,15 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.option("--outputs", outputs, "COLUMN[:MIN:MAX],... label columns and the ranges scaled to 0...1");
 }
 
+ImageSize parse_size(const std::string& option, const std::string& text) {
+  ImageSize size;
+  if (!parse_pair(text, 'x', size.width, size.height) || size.width < 1 || size.height < 1)
+    throw UsageError(option + " " + text + " is not WIDTHxHEIGHT in pixels, such as 200x66");
+  if (size.width > kMaxImageSide || size.height > kMaxImageSide || int64_t{size.width} * size.height > kMaxImagePixels)
+    throw UsageError(fmt::format("{} {} is larger than {} pixels or {} a side", option, text, kMaxImagePixels, kMaxImageSide));
+  return size;
+}
+
 void set_preprocessing(Graph& graph, const ModelOptions& options) {
   Preprocessing& p = graph.preprocessing;
   if (!options.color.empty()) set_color(options.color, p);
@@ -117,6 +125,7 @@ Graph load_model(const std::string& path, const ModelOptions& options) {
   Graph graph =
       path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(options));
   set_preprocessing(graph, options);
+  if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
   return graph;
 }
 

@@ -8,6 +8,7 @@
 #include "eval/dataset.h"
 #include "graph/graph.h"
 #include "host/args.h"
+#include "host/image_file.h"
 #include "host/progress.h"
 
 namespace slimpilot {
@@ -19,8 +20,12 @@ struct ModelOptions {
   void declare(Arguments& arguments);
 };
 
-/// Reads a model file, or makes a network with random weights for "random:NAME[:SEED]", and completes its preprocessing.
+/// Reads a model file, or makes a network with random weights for "random:NAME[:SEED]", and completes its preprocessing and,
+/// with --outputs, its outputs' meaning.
 Graph load_model(const std::string& path, const ModelOptions& options);
+
+/// "WIDTHxHEIGHT" in pixels, of no larger picture than read_image takes. Throws UsageError that names the option.
+ImageSize parse_size(const std::string& option, const std::string& text);
 
 /// Changes the graph's preprocessing to what the options say.
 void set_preprocessing(Graph& graph, const ModelOptions& options);

@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/model_options.h"
-#include "host/image_file.h"
+#include "cli/predictor.h"
 #include "report/table.h"
 
 namespace slimpilot {
@@ -19,24 +18,13 @@ void run_predict(int argc, char** argv) {
   options.declare(arguments);
   arguments.parse(argc, argv);
 
-  Graph graph = load_model(model, options);
-  if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
-  const Plan plan(graph);
-  Session session(plan);
-  std::vector<float> outputs;
+  Predictor predict(model, options);
   std::vector<std::vector<std::string>> rows{{"image"}};
+  for (const OutputMeaning& output : predict.outputs())
+    rows[0].push_back(output.name + (output.unit.empty() ? "" : " (" + output.unit + ")"));
   for (const std::string& path : images) {
-    const Image image = read_image(path);
-    FrameInput(graph.preprocessing, plan.inputs()[0], image.height, image.width, plan.isa())
-        .prepare(image.pixels, session.input());
-    session.run();
-    session.read_outputs(outputs);
     rows.push_back({path});
-    for (size_t o = 0; o < outputs.size(); ++o) {
-      const OutputMeaning meaning = graph.meaning.empty() ? OutputMeaning{"output " + std::to_string(o), ""} : graph.meaning[o];
-      if (rows.size() == 2) rows[0].push_back(meaning.name + (meaning.unit.empty() ? "" : " (" + meaning.unit + ")"));
-      rows.back().push_back(fmt::format("{:.6f}", meaning.min + outputs[o] * (meaning.max - meaning.min)));
-    }
+    for (const double value : predict({path, read_image(path)})) rows.back().push_back(fmt::format("{:.6f}", value));
   }
   fmt::print("{}", aligned_table(rows));
 }

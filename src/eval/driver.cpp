@@ -20,11 +20,6 @@ size_t output_named(const Graph& graph, const std::string& name) {
               "': driving needs outputs v (m/s) and w (rad/s); name them with --outputs v:6.5:24,w:-7.1:7.1");
 }
 
-double in_units(const OutputMeaning& meaning, float output) {
-  return static_cast<double>(meaning.min) +
-         static_cast<double>(output) * (static_cast<double>(meaning.max) - static_cast<double>(meaning.min));
-}
-
 }  // namespace
 
 NetworkPilot::NetworkPilot(const Graph& graph, const Plan& plan)
@@ -40,7 +35,7 @@ Command NetworkPilot::operator()(const Image& frame) {
   input_.prepare(frame.pixels, session_.input());
   session_.run();
   session_.read_outputs(outputs_);
-  return {in_units(v_meaning_, outputs_[v_]), in_units(w_meaning_, outputs_[w_])};
+  return {v_meaning_.in_units(outputs_[v_]), w_meaning_.in_units(outputs_[w_])};
 }
 
 Episode drive_once(const Driver& driver, const Track& track, const EpisodeOptions& options, const FrameObserver& observe) {

@@ -107,6 +107,7 @@ struct OutputMeaning {
   std::string name;
   std::string unit;
   float min = 0, max = 1;
+  double in_units(float output) const { return double{min} + double{output} * (double{max} - double{min}); }
   bool operator==(const OutputMeaning&) const = default;
 };
 
