@@ -4,7 +4,7 @@
 find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
 find_library(ZSTD_LIBRARY zstd REQUIRED)
 add_library(third_party_zstd INTERFACE)
-target_include_directories(third_party_zstd SYSTEM INTERFACE ${ZSTD_INCLUDE_DIR})
+target_include_directories(third_party_zstd SYSTEM INTERFACE $<BUILD_INTERFACE:${ZSTD_INCLUDE_DIR}>)
 target_link_libraries(third_party_zstd INTERFACE zstd)  # not its path: static programs take libzstd.a
 if(SLIMPILOT_TESTS AND CMAKE_CROSSCOMPILING)  # Debian's package has the sources too
   add_subdirectory(/usr/src/googletest ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL SYSTEM)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # module(NAME DEPENDS other modules LIBRARIES third-party targets): the folder src/NAME as one static library, its
 # *_test.cpp as one test program, its *_bench.cpp as one benchmark, each *_fuzz.cpp as one fuzz target. FOLDER names
-# another folder in src/, EXCLUDE is a regex of files that are left out.
+# another folder in src/, EXCLUDE is a regex of files that are left out, SMALL are files that a release compiles for size:
+# what a robot does once, when it reads a model and plans.
 
 # Instruction-set flags follow from the file name alone; nothing else in the build knows about them.
 set(isa_flags_avx2 -mavx2 -mfma -mf16c)
@@ -40,7 +41,7 @@ function(select_isa_sources output)
 endfunction()
 
 function(module name)
-  cmake_parse_arguments(MODULE "" "FOLDER;EXCLUDE" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(MODULE "" "FOLDER;EXCLUDE" "DEPENDS;LIBRARIES;SMALL" ${ARGN})
   if(NOT MODULE_FOLDER)
     set(MODULE_FOLDER ${name})
   endif()
@@ -55,13 +56,20 @@ function(module name)
   set(fuzzers ${sources})
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|/main)\\.cpp$")
+  foreach(source ${sources})
+    get_filename_component(stem ${source} NAME_WE)
+    if(stem IN_LIST MODULE_SMALL)
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)
+    endif()
+  endforeach()
   select_isa_sources(sources ${sources})
   if(NOT sources)
     return()
   endif()
 
   add_library(${name} STATIC ${sources})
-  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>)
+  target_compile_features(${name} PUBLIC cxx_std_20)
   list(TRANSFORM MODULE_DEPENDS PREPEND slimpilot_ OUTPUT_VARIABLE depends)
   target_link_libraries(${name} PUBLIC ${depends} PRIVATE ${MODULE_LIBRARIES})
   add_library(slimpilot_${name} ALIAS ${name})
