@@ -52,7 +52,7 @@ struct HalfAvx512 : RealAvx512 {
 template <class Avx2>
 struct With32Registers : Avx2 {
   static constexpr int kMaxConvVectors = 5;
-  static constexpr int kTilePixels[] = {0, 16, 12, 8, 6, 4};
+  static constexpr int kTilePixels[6] = {0, 16, 12, 8, 6, 4};  // in a template clang 14 wants to be told how many
 
   static void store(float* y, __m256 sum, float low, float high, int lanes) {
     const __m256 limited = _mm256_min_ps(_mm256_max_ps(sum, _mm256_set1_ps(low)), _mm256_set1_ps(high));

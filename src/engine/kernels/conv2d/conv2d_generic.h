@@ -83,21 +83,23 @@ void conv2d_block(const Conv2dArgs& a, const Image& image, const OutputBlock<V>&
   for (; pixel < pixels; ++pixel) conv2d_tile<V, Planes, 1, N>(a, image, block, pixel, result);
 }
 
+template <class V, int Planes, int N, class Image, class Result>
+void conv2d_vectors(const Conv2dArgs& a, const Image& image, const OutputBlock<V>& block, const Result& result) {
+  if constexpr (N <= V::kMaxConvVectors) conv2d_block<V, Planes, V::kTilePixels[N] / Planes, N>(a, image, block, result);
+}
+
 template <class V, int Planes, class Image, class Result>
 void conv2d_blocks(const Conv2dArgs& a, const Image& image, OutputBlock<V> block, const Result& result) {
   const ptrdiff_t groups = (a.kernel_w * a.in_c + V::kGroup - 1) / V::kGroup;
   while (block.first < a.out_c) {
     const int left = (a.out_c - block.first + V::kLanes - 1) / V::kLanes;
     const int vectors = left < V::kMaxConvVectors ? left : V::kMaxConvVectors;
-    const auto run = [&]<int N>() {
-      if constexpr (N <= V::kMaxConvVectors) conv2d_block<V, Planes, V::kTilePixels[N] / Planes, N>(a, image, block, result);
-    };
     switch (vectors) {
-      case 1: run.template operator()<1>(); break;
-      case 2: run.template operator()<2>(); break;
-      case 3: run.template operator()<3>(); break;
-      case 4: run.template operator()<4>(); break;
-      case 5: run.template operator()<5>(); break;
+      case 1: conv2d_vectors<V, Planes, 1>(a, image, block, result); break;
+      case 2: conv2d_vectors<V, Planes, 2>(a, image, block, result); break;
+      case 3: conv2d_vectors<V, Planes, 3>(a, image, block, result); break;
+      case 4: conv2d_vectors<V, Planes, 4>(a, image, block, result); break;
+      case 5: conv2d_vectors<V, Planes, 5>(a, image, block, result); break;
     }
     block.first += vectors * V::kLanes;
     block.weights += a.kernel_h * groups * vectors * V::kLanes * V::kGroup;
