@@ -28,7 +28,7 @@ namespace avx512 {
 extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_256_skip;  // f32 and f16 only
 }
 namespace avx512vnni {
-extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip;  // s8, s16 and hybrid only
+extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip;  // s8, s16 and hybrid only; skip: s8
 }
 namespace neon {
 extern const Conv2dKernels conv2d;

@@ -22,8 +22,6 @@ const Conv2dKernels conv2d_256 = {
 const Conv2dKernels conv2d_skip = {
     .name = "avx512vnni_skip",
     .s8 = kConv2dS8<IntegerAvx512Vnni, ActiveGroups>,
-    .s16 = kConv2dS16<IntegerAvx512Vnni, ActiveGroups>,
-    .hybrid = kConv2dHybrid<IntegerAvx512Vnni, ActiveGroups>,
 };
 
 }  // namespace slimpilot::avx512vnni
