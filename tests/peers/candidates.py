@@ -12,15 +12,20 @@ import onednn_files
 import tflite_to_onnx
 
 UNLIMITED = ("ONNX Runtime", "LiteRT XNNPACK", "OpenVINO", "OpenVINO bf16", "ncnn")  # have no switch for the instruction set
+PEERS = {
+    "onnxruntime": ("ONNX Runtime",), "litert": ("LiteRT XNNPACK",), "openvino": ("OpenVINO", "OpenVINO bf16"),
+    "ncnn": ("ncnn",), "torch": ("PyTorch",), "onednn": ("oneDNN",),
+}  # fmt: skip
 INTEGERS = (("u8", "s8"), ("s8", "s8"), ("u8", "u8"))  # activations and weights
 
 
 class Candidates:
     """Writes all models into `folder`. `inputs`: frames with the channels last; `options.build`: where onednn_server may be;
-    `options.torch_compile`: torch.compile is a choice."""
+    `options.torch_compile`: torch.compile is a choice; `options.peers`: who is wanted, of PEERS."""
 
     def __init__(self, folder, inputs, options):
         self.folder, self.build, self.compile = folder, options.build, options.torch_compile
+        self.wanted = [name for peer in options.peers for name in PEERS[peer]]
         nchw = np.ascontiguousarray(inputs.transpose(0, 1, 4, 2, 3))
         np.save(folder / "nhwc.npy", inputs)
         np.save(folder / "nchw.npy", nchw)
@@ -113,7 +118,7 @@ class Candidates:
         found |= {"ncnn": self.ncnn(technique), "PyTorch": self.torch(technique), "oneDNN": self.onednn(technique)}
         if isa == "avx2":
             found |= {name: "cannot be limited to avx2" for name in UNLIMITED if name in found}
-        return found
+        return {name: choices for name, choices in found.items() if name in self.wanted}
 
 
 def key(command):

@@ -174,6 +174,7 @@ def parse_arguments():
     parser.add_argument("--models", type=pathlib.Path, help="folder with trained NETWORK.tflite; random weights without it")
     parser.add_argument("--data", type=pathlib.Path, nargs="+", help="Formula 1 recordings; made-up frames without")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--peers", nargs="+", choices=candidates.PEERS, default=list(candidates.PEERS))
     parser.add_argument("--threads", type=numbers, default=[1], help="of the peers, as 1,2; slimpilot has one")
     parser.add_argument("--cores", type=numbers, help="that all run on, as 1,0; the last ones without it")
     parser.add_argument("--isa", choices=("best", "avx2"), default="best", help="limits those that can be limited")
@@ -205,7 +206,7 @@ def main():
     prepare_data(options)
     rows = [row for network in options.networks for row in Comparison(network, options).all_rows()]
     versions = {name: importlib.metadata.version(name) for name in PACKAGES} | machine.debian_version("libdnnl-dev", "oneDNN")
-    settings = {name: getattr(options, name) for name in ("threads", "cores", "isa", "turns", "runs", "weights", "pictures")}
+    settings = {name: getattr(options, name) for name in ("threads", "cores", "isa", "peers", "turns", "runs", "weights", "pictures")}
     limits = peers_table.limits(rows) if options.isa == "best" and 1 in options.threads else []
     result = {"cpu": machine.cpu(), "versions": versions, "settings": settings, "batch": 1, "rows": rows,
               "fastest_peers": peers_table.fastest_peers(rows), "limits": limits, "passed": all(x["passed"] for x in limits)}
