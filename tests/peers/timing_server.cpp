@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // slimpilot's side of scripts/compare_peers: a model that another program runs frame by frame, see server_loop.h. Measures
-// Session::run alone; the input is copied in before the clock starts. Of the recordings it takes some frames, evenly.
+// Session::run alone, with the ways that were the fastest on the first frames; the input is copied in before the clock starts.
+// Of the recordings it takes some frames, evenly.
 //
 // usage: timing_server MODEL INPUTS_FILE FRAMES RECORDING...     writes these frames' network inputs to INPUTS_FILE
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "base/error.h"
 #include "cli/model_options.h"
+#include "engine/choose_ways.h"
 #include "optimize/passes.h"
 #include "server_loop.h"
 
@@ -39,9 +41,11 @@ void write_inputs(const Inputs& inputs, const std::string& path) {
 void serve(const std::vector<std::string>& arguments) {
   if (arguments.size() < 4) throw Error("usage: timing_server MODEL INPUTS_FILE FRAMES RECORDING...");
   Graph graph = simplify(load_model(arguments[0], {}));
-  const Plan plan(graph);
-  const Inputs inputs = read_inputs({arguments.begin() + 3, arguments.end()}, std::stoul(arguments[2]), graph, plan);
+  const Plan plain(graph);
+  const Inputs inputs = read_inputs({arguments.begin() + 3, arguments.end()}, std::stoul(arguments[2]), graph, plain);
   write_inputs(inputs, arguments[1]);
+  const Plan plan(graph,
+                  {.ways = best_ways(measure_ways(graph, plain, std::span(inputs).first(std::min<size_t>(8, inputs.size()))))});
   Session session(plan);
   const auto run = [&](size_t frame) {
     std::memcpy(session.input().data(), inputs[frame].data(), inputs[frame].size());
