@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/error.h"
 
@@ -20,6 +19,18 @@ Sample sample_at(int i, int source, int target) {
   const int first = std::clamp(static_cast<int>(std::floor(position)), 0, source - 1);
   const double rest = std::clamp(position - first, 0.0, 1.0);
   return {first, std::min(first + 1, source - 1), static_cast<int>(std::lround(rest * kResizeOne))};
+}
+
+// One pixel; source and target may be the same.
+void rgb_to_bgr(const uint8_t* rgb, uint8_t* bgr) {
+  const uint8_t red = rgb[0], green = rgb[1], blue = rgb[2];
+  bgr[0] = blue, bgr[1] = green, bgr[2] = red;
+}
+
+void rgb_to_yuv(const uint8_t* rgb, uint8_t* yuv) {
+  const auto byte = [](float x) { return static_cast<uint8_t>(std::clamp(x, 0.0f, 255.0f) + 0.5f); };
+  const float r = rgb[0], g = rgb[1], b = rgb[2], y = 0.299f * r + 0.587f * g + 0.114f * b;
+  yuv[0] = byte(y), yuv[1] = byte(0.492f * (b - y) + 128), yuv[2] = byte(0.877f * (r - y) + 128);
 }
 
 std::string size_text(int h, int w) { return std::to_string(w) + "x" + std::to_string(h); }
@@ -42,11 +53,12 @@ FrameInput::FrameInput(const Preprocessing& preprocessing, const TensorView& inp
   if (!p.resize && (rows != height || frame_w != width))
     throw Error("the network wants images of " + size_text(height, width) + ", the frames are " + size_text(rows, frame_w) +
                 "; scale them with --resize " + size_text(height, width));
+  count_ = width * 3, has_its_size_ = rows == height && frame_w == width;
   set_rows(rows, height);
   set_columns(frame_w, width);
-  blended_.resize(static_cast<size_t>(frame_w) * 3);
-  row_.resize(static_cast<size_t>(width) * 3 + 64);
-  real_row_.resize(row_.size());
+  set_numbers(width);
+  row_.resize(static_cast<size_t>(count_) + 64);
+  resize_scratch_.resize(static_cast<size_t>(resize_scratch_bytes(width)));
 }
 
 void FrameInput::set_rows(int rows, int height) {
@@ -59,52 +71,66 @@ void FrameInput::set_rows(int rows, int height) {
 void FrameInput::set_columns(int frame_w, int width) {
   for (int x = 0; x < width; ++x) {
     const Sample s = sample_at(x, frame_w, width);
-    for (int c = 0; c < 3; ++c) {
-      const int channel = preprocessing_.color == ColorOrder::bgr ? 2 - c : c;
-      left_.push_back(s.first * 3 + channel);
-      right_.push_back(s.second * 3 + channel);
-      right_weight_.push_back(s.second_weight);
-    }
+    left_.push_back(s.first * 3);
+    right_.push_back(s.second * 3);
+    right_weight_.insert(right_weight_.end(), 3, s.second_weight);
   }
 }
 
-void FrameInput::convert_colors() noexcept {
-  const auto byte = [](float x) { return static_cast<uint8_t>(std::clamp(std::lround(x), 0L, 255L)); };
-  for (size_t i = 0; i + 3 <= left_.size(); i += 3) {
-    const float r = row_[i], g = row_[i + 1], b = row_[i + 2];
-    const float y = 0.299f * r + 0.587f * g + 0.114f * b;
-    row_[i] = byte(y);
-    row_[i + 1] = byte(0.492f * (b - y) + 128);
-    row_[i + 2] = byte(0.877f * (r - y) + 128);
-  }
-}
-
-void FrameInput::store_row(std::byte* target) noexcept {
-  const size_t count = left_.size();
+void FrameInput::set_numbers(int width) {
   const float *scale = preprocessing_.scale, *offset = preprocessing_.offset;
-  for (size_t i = 0; i < count; i += 3)
-    for (size_t c = 0; c < 3; ++c) real_row_[i + c] = static_cast<float>(row_[i + c]) * scale[c] + offset[c];
-  if (input_.type == ElementType::f32) {
-    std::memcpy(target, real_row_.data(), count * sizeof(float));
-    return;
+  for (int x = 0; x < width; ++x) {
+    scale_.insert(scale_.end(), scale, scale + 3);
+    offset_.insert(offset_.end(), offset, offset + 3);
   }
-  const QuantizeArgs args{static_cast<int64_t>(count), input_.quantization.scale[0], input_.quantization.zero_point[0]};
-  const auto quantize = input_.type == ElementType::s8 ? kernels_->quantize.f32_to_s8 : kernels_->quantize.f32_to_s16;
-  quantize(args, {{real_row_.data(), nullptr}, target, nullptr});
+  real_row_.resize(scale_.size() + 64);
+  if (input_.type != ElementType::s8) return;
+  const QuantizeArgs quantize{1, input_.quantization.scale[0], input_.quantization.zero_point[0]};
+  for (size_t c = 0; c < 3; ++c)
+    for (int place = 0; place < 256; ++place) {
+      const int byte = place ^ 128;  // as int8 it is place − 128
+      const float real = static_cast<float>(byte) * scale[c] + offset[c];
+      int8_t integer = 0;
+      reference::quantize.f32_to_s8(quantize, {{&real, nullptr}, &integer, nullptr});
+      table_.push_back(integer);
+    }
+  const auto is_first = [&](size_t c) { return std::equal(table_.begin(), table_.begin() + 256, table_.begin() + c * 256); };
+  if (is_first(1) && is_first(2)) table_.resize(256);
+}
+
+const uint8_t* FrameInput::resized_row(const uint8_t* frame, size_t y) noexcept {
+  const size_t pitch = static_cast<size_t>(frame_w_) * 3;
+  const uint8_t* above = frame + static_cast<size_t>(rows_[y].above) * pitch;
+  if (has_its_size_) return above;
+  const uint8_t* below = frame + static_cast<size_t>(rows_[y].below) * pitch;
+  const ResizeRowArgs args{frame_w_ * 3, count_ / 3, left_.data(), right_.data(), right_weight_.data(), rows_[y].below_weight};
+  kernels_->preprocess.resize_row(args, {{above, below}, row_.data(), resize_scratch_.data()});
+  return row_.data();
+}
+
+/// In row_, unless the colours are the camera's.
+const uint8_t* FrameInput::with_colors(const uint8_t* row) noexcept {
+  if (preprocessing_.color == ColorOrder::rgb) return row;
+  const auto convert = preprocessing_.color == ColorOrder::bgr ? rgb_to_bgr : rgb_to_yuv;
+  for (size_t i = 0; i < static_cast<size_t>(count_); i += 3) convert(row + i, row_.data() + i);
+  return row_.data();
+}
+
+void FrameInput::store_row(const uint8_t* row, std::byte* target) noexcept {
+  if (input_.type == ElementType::s8) {
+    const LookupArgs args{count_, static_cast<int>(table_.size() / 256), table_.data()};
+    return kernels_->elementwise.lookup_s8(args, {{row, nullptr}, target, nullptr});
+  }
+  const NormalizeRowArgs args{count_, scale_.data(), offset_.data()};
+  if (input_.type == ElementType::f32) return kernels_->preprocess.normalize_row(args, {{row, nullptr}, target, nullptr});
+  kernels_->preprocess.normalize_row(args, {{row, nullptr}, real_row_.data(), nullptr});
+  const QuantizeArgs quantize{count_, input_.quantization.scale[0], input_.quantization.zero_point[0]};
+  kernels_->quantize.f32_to_s16(quantize, {{real_row_.data(), nullptr}, target, nullptr});
 }
 
 void FrameInput::prepare(std::span<const uint8_t> frame, std::span<std::byte> target) noexcept {
-  ResizeRowArgs args{
-      static_cast<int>(blended_.size()), static_cast<int>(left_.size()), left_.data(), right_.data(), right_weight_.data(), 0};
-  const size_t pitch = static_cast<size_t>(frame_w_) * 3, row_bytes = left_.size() * element_size(input_.type);
-  for (size_t y = 0; y < rows_.size(); ++y) {
-    args.below_weight = rows_[y].below_weight;
-    const uint8_t* above = frame.data() + static_cast<size_t>(rows_[y].above) * pitch;
-    const uint8_t* below = frame.data() + static_cast<size_t>(rows_[y].below) * pitch;
-    kernels_->resize_row(args, {{above, below}, row_.data(), blended_.data()});
-    if (preprocessing_.color == ColorOrder::yuv) convert_colors();
-    store_row(target.data() + y * row_bytes);
-  }
+  const size_t row_bytes = static_cast<size_t>(count_) * element_size(input_.type);
+  for (size_t y = 0; y < rows_.size(); ++y) store_row(with_colors(resized_row(frame.data(), y)), target.data() + y * row_bytes);
 }
 
 }  // namespace slimpilot

@@ -23,8 +23,10 @@ class FrameInput {
  private:
   void set_columns(int frame_w, int width);
   void set_rows(int rows, int height);
-  void convert_colors() noexcept;
-  void store_row(std::byte* target) noexcept;
+  void set_numbers(int width);
+  const uint8_t* resized_row(const uint8_t* frame, size_t y) noexcept;
+  const uint8_t* with_colors(const uint8_t* row) noexcept;
+  void store_row(const uint8_t* row, std::byte* target) noexcept;
 
   struct SourceRow {
     int above, below, below_weight;
@@ -32,11 +34,13 @@ class FrameInput {
   Preprocessing preprocessing_;
   TensorView input_;
   const KernelTable* kernels_;
-  int frame_w_;
+  int frame_w_, count_;  // pixels per row of frames; numbers per row of the input
+  bool has_its_size_;    // nothing to resize
   std::vector<SourceRow> rows_;
-  std::vector<int32_t> left_, right_, right_weight_, blended_;
-  std::vector<uint8_t> row_;
-  std::vector<float> real_row_;
+  std::vector<int32_t> left_, right_, right_weight_;
+  std::vector<uint8_t> row_, resize_scratch_;
+  std::vector<float> scale_, offset_, real_row_;  // per number of a row
+  std::vector<int8_t> table_;                     // int8 inputs: what stands for a byte, see LookupArgs
 };
 
 }  // namespace slimpilot

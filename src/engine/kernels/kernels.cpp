@@ -38,7 +38,7 @@ void make_levels(KernelTable table, Tables& tables) {
   table.dense = {&avx2::dense, &avx2::dense_streaming};
   take_elementwise(table.elementwise, avx2::elementwise);
   take_quantize(table.quantize, avx2::quantize);
-  table.resize_row = avx2::resize_row;
+  table.preprocess = avx2::preprocess;
   take_limits(table.limits, avx2::limit_loops);
   tables[static_cast<size_t>(Isa::avx2)] = table;
 
@@ -47,7 +47,7 @@ void make_levels(KernelTable table, Tables& tables) {
   table.dense.insert(table.dense.end(), {&avx512::dense, &avx512::dense_streaming});
   take_elementwise(table.elementwise, avx512::elementwise);
   take_quantize(table.quantize, avx512::quantize);
-  table.resize_row = avx512::resize_row;
+  table.preprocess = avx512::preprocess;
   take_limits(table.limits, avx512::limit_loops);
   tables[static_cast<size_t>(Isa::avx512)] = table;
 
@@ -67,7 +67,7 @@ void make_levels(KernelTable table, Tables& tables) {
   table.dense = {&neon::dense, &neon::dense_streaming};
   take_elementwise(table.elementwise, neon::elementwise);
   take_quantize(table.quantize, neon::quantize);
-  table.resize_row = neon::resize_row;
+  table.preprocess = neon::preprocess;
   take_limits(table.limits, neon::limit_loops);
   tables[static_cast<size_t>(Isa::neon)] = table;
 
@@ -82,7 +82,7 @@ void make_levels(const KernelTable&, Tables&) {}
 
 Tables make_tables() {
   const KernelTable plain{{&reference::conv2d}, {&reference::dense},   reference::pool,       reference::elementwise,
-                          reference::quantize,  reference::resize_row, reference::limit_loops};
+                          reference::quantize,  reference::preprocess, reference::limit_loops};
   Tables tables;
   tables.fill(plain);
   make_levels(plain, tables);

@@ -10,7 +10,7 @@
 #include "engine/kernels/elementwise/elementwise.h"
 #include "engine/kernels/limits/limits.h"
 #include "engine/kernels/pool/pool.h"
-#include "engine/kernels/preprocess/resize.h"
+#include "engine/kernels/preprocess/preprocess.h"
 #include "engine/kernels/quantize/quantize.h"
 
 namespace slimpilot {
@@ -22,7 +22,7 @@ struct KernelTable {
   PoolKernels pool;
   ElementwiseKernels elementwise;
   QuantizeKernels quantize;
-  KernelFunction<ResizeRowArgs> resize_row;
+  PreprocessKernels preprocess;
   LimitLoops limits;
 };
 

@@ -26,8 +26,10 @@ __mmask64 first_lanes(int64_t count) { return count >= 64 ? ~__mmask64{0} : (__m
 /// One table for all elements.
 void lookup_alone(const LookupArgs& a, const int8_t* x, int8_t* y) {
   const Table table(a.table);
-  for (int64_t i = 0; i < a.count; i += 64)
-    _mm512_mask_storeu_epi8(y + i, first_lanes(a.count - i), table(_mm512_loadu_si512(x + i)));
+  for (int64_t i = 0; i < a.count; i += 64) {
+    const __mmask64 lanes = first_lanes(a.count - i);
+    _mm512_mask_storeu_epi8(y + i, lanes, table(_mm512_maskz_loadu_epi8(lanes, x + i)));
+  }
 }
 
 /// 64 elements through the table of each of up to 64 channels, of which each takes its own.
@@ -39,7 +41,8 @@ void lookup_channels(const LookupArgs& a, const int8_t* x, int8_t* y) {
     for (int64_t i = 0; i < a.count; i += 64) {
       __mmask64 own = 0;
       for (int64_t lane = (c - phase + period) % period; lane < 64; lane += period) own |= __mmask64{1} << lane;
-      _mm512_mask_storeu_epi8(y + i, own & first_lanes(a.count - i), table(_mm512_loadu_si512(x + i)));
+      own &= first_lanes(a.count - i);
+      _mm512_mask_storeu_epi8(y + i, own, table(_mm512_maskz_loadu_epi8(own, x + i)));
       phase = (phase + 64) % period;
     }
   }

@@ -31,8 +31,10 @@ void unary(const UnaryArgs& a, const Io& io) noexcept {
 void lookup_s8(const LookupArgs& a, const Io& io) noexcept {
   const auto* x = static_cast<const int8_t*>(io.input[0]);
   auto* y = static_cast<int8_t*>(io.output);
-  for (int64_t i = 0; i < a.count; i += a.channels)
-    for (int c = 0; c < a.channels; ++c) y[i + c] = a.table[c * 256 + x[i + c] + 128];
+  const int8_t* const table = a.table;
+  const int channels = a.channels;
+  for (int64_t i = 0, count = a.count; i < count; i += channels)
+    for (int c = 0; c < channels; ++c) y[i + c] = table[c * 256 + x[i + c] + 128];
 }
 
 /// 65536 · sigmoid(i/24), which int16 sigmoid and tanh interpolate. TensorFlow Lite's table is rounded, with these entries one

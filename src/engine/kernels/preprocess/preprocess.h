@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// From rows of camera pixels (RGB, 8 bits, interleaved) to rows of a network's input.
+#pragma once
+
+#include "engine/kernels/kernel_args.h"
+
+namespace slimpilot {
+
+inline constexpr int kResizeOne = 2048;  // the weight 1
+
+/// Bilinear resize of 8-bit rows, as OpenCV's INTER_LINEAR places its samples: source = (target + ½)·in/out − ½, clamped at
+/// the edges; weights have 11 bits, and the result is rounded once, so it is within one grey level of OpenCV's. One output row
+/// from two input rows (input[0] above, input[1] below), of which no byte behind `row_bytes` is read. Pixel x blends those at
+/// the bytes left[x] and right[x]; weights say how much of right (per byte of the output) and below. Scratch:
+/// resize_scratch_bytes(width).
+struct ResizeRowArgs {
+  int row_bytes, width;
+  const int32_t* left;
+  const int32_t* right;
+  const int32_t* right_weight;
+  int32_t below_weight;
+};
+
+/// A row's left pixels, then its right ones, of both rows: each of width · 3 bytes and one behind.
+constexpr int resize_strip_bytes(int width) { return width * 3 + 64; }
+constexpr int resize_scratch_bytes(int width) { return 4 * resize_strip_bytes(width); }
+
+/// 8 bits → float32: x·scale[i] + offset[i], rounded twice.
+struct NormalizeRowArgs {
+  int count;
+  const float* scale;
+  const float* offset;
+};
+
+struct PreprocessKernels {
+  KernelFunction<ResizeRowArgs> resize_row;
+  KernelFunction<NormalizeRowArgs> normalize_row;
+};
+
+namespace reference {
+extern const PreprocessKernels preprocess;
+}
+namespace avx2 {
+extern const PreprocessKernels preprocess;
+}
+namespace avx512 {
+extern const PreprocessKernels preprocess;
+}
+namespace neon {
+extern const PreprocessKernels preprocess;
+}
+
+}  // namespace slimpilot
