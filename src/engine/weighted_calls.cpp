@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls for ops with weights: convolutions, dense layers, ConvLSTM, BatchNorm. Weights are repacked for the chosen kernel.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "engine/kernels/packing.h"
 #include "engine/node_calls.h"
@@ -89,7 +89,7 @@ IntegerResult integer_result(const Site& s, ActivationKind activation, int outpu
   return result;
 }
 
-/// The five variants of conv2d and dense.
+/// The variants of conv2d and dense.
 template <class Args>
 struct Variant {
   std::string_view suffix;
@@ -98,9 +98,9 @@ struct Variant {
 
 /// By the types of activations and weights.
 template <class Args>
-Variant<Args> variant_of(const Site& s) {
+Variant<Args> variant_of(const Site& s, const Value& weights) {
   using Kernels = PackedKernels<Args>;
-  const ElementType x = s.input(0).type, w = s.constant(1).type;
+  const ElementType x = s.input(0).type, w = weights.type;
   if (x == ElementType::f32 && w == ElementType::f32) return {"_f32", &Kernels::f32};
   if (x == ElementType::f32 && w == ElementType::f16) return {"_f16", &Kernels::f16};
   if (x == ElementType::s8 && w == ElementType::s8) return {"_s8", &Kernels::s8};
@@ -116,9 +116,9 @@ constexpr size_t kStreamingBytes = 1 << 20;
 /// newest CPU, of those for weights of this size if there is one.
 template <class Args>
 const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
-                                  const Variant<Args>& variant, const WeightShape& shape, std::vector<std::string_view>& ways) {
+                                  const Variant<Args>& variant, const Value& weights, const WeightShape& shape,
+                                  std::vector<std::string_view>& ways) {
   const PackedKernels<Args>* choice = nullptr;
-  const Value& weights = s.input(1);
   const bool streaming = weights.data.size() > kStreamingBytes;
   for (const PackedKernels<Args>* kernels : known) {
     const PackedKernel<Args>& kernel = kernels->*variant.kernel;
@@ -134,19 +134,19 @@ const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedK
 /// Chooses among the kernels for the types of activations and weights, and fills the arguments that they share.
 template <class Args>
 NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
-                     const std::array<std::string_view, 5>& names, Args args, ActivationKind activation,
+                     std::span<const std::string_view> names, Args args, ActivationKind activation, const Value& weights,
                      const WeightShape& shape, size_t scratch) {
-  const Variant<Args> variant = variant_of<Args>(s);
+  const Variant<Args> variant = variant_of<Args>(s, weights);
   std::vector<std::string_view> ways;
-  const PackedKernels<Args>& kernels = chosen(s, known, variant, shape, ways);
+  const PackedKernels<Args>& kernels = chosen(s, known, variant, weights, shape, ways);
   const PackedKernel<Args>& kernel = kernels.*variant.kernel;
   const bool real = s.input(0).type == ElementType::f32;
   if (real)
     args.real = real_result(s, activation, shape.outputs);
   else
     args.integer = integer_result(s, activation, shape.outputs);
-  if (s.input(1).type == ElementType::s8) args.integer.weight_sum = s.keep_channels(weight_sums(s.input(1), shape.outputs));
-  const auto packed = pack_weights(s.input(1).data, shape, element_size(s.input(1).type), kernel.layout);
+  if (weights.type == ElementType::s8) args.integer.weight_sum = s.keep_channels(weight_sums(weights, shape.outputs));
+  const auto packed = pack_weights(weights.data, shape, element_size(weights.type), kernel.layout);
   args.weights = s.constants.keep(packed);
   const auto name = std::ranges::find_if(names, [&](std::string_view n) { return n.ends_with(variant.suffix); });
   return {.kernel = *name,
@@ -155,6 +155,18 @@ NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*
           .weight_bytes = packed.size(),
           .way = kernels.name,
           .ways = std::move(ways)};
+}
+
+/// float16 as float32, which is exact. A convolution reads its few weights from the cache again and again: half the bytes would
+/// save nothing there.
+Value without_halves(const Value& weights) {
+  Value real = weights;
+  if (weights.type != ElementType::f16) return real;
+  const std::vector<float> numbers = constant_as_floats(weights);
+  const auto bytes = std::as_bytes(std::span(numbers));
+  real.type = ElementType::f32;
+  real.data.assign(bytes.begin(), bytes.end());
+  return real;
 }
 
 }  // namespace
@@ -166,16 +178,17 @@ NodeCall call_for(const Conv2D& op, const Site& s) {
   args.in_c = x[3], args.out_c = y[3], args.kernel_h = w[1], args.kernel_w = w[2];
   args.pad_bottom = padded_extent(x[1], w[1], op.stride_h, op.padding).after;
   args.pad_right = padded_extent(x[2], w[2], op.stride_w, op.padding).after;
-  return packed_call(s, s.kernels.conv2d, {"conv2d_f32", "conv2d_f16", "conv2d_s8", "conv2d_s16", "conv2d_hybrid"}, args,
-                     op.activation, {w[0], w[1], w[2] * w[3]}, conv2d_scratch_bytes(args));
+  constexpr std::string_view names[] = {"conv2d_f32", "conv2d_s8", "conv2d_s16", "conv2d_hybrid"};
+  return packed_call(s, s.kernels.conv2d, names, args, op.activation, without_halves(s.constant(1)), {w[0], w[1], w[2] * w[3]},
+                     conv2d_scratch_bytes(args));
 }
 
 NodeCall call_for(const Dense& op, const Site& s) {
   const Shape& w = s.input(1).shape;
   DenseArgs args{};
   args.rows = s.input(0).shape[0], args.inputs = w[1], args.outputs = w[0];
-  return packed_call(s, s.kernels.dense, {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"}, args,
-                     op.activation, {w[0], 1, w[1]}, dense_scratch_bytes(args));
+  constexpr std::string_view names[] = {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"};
+  return packed_call(s, s.kernels.dense, names, args, op.activation, s.constant(1), {w[0], 1, w[1]}, dense_scratch_bytes(args));
 }
 
 namespace {

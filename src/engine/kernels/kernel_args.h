@@ -32,10 +32,18 @@ inline constexpr int kSlotWindow = 128;
 /// How a kernel wants weights [O][rows][K] laid out: outputs in blocks of at most `max_block`, the last one rounded up to
 /// `lanes`; in a block, per row and per `group` of consecutive k, the group of each output: [block][row][K/group][O][group].
 /// Missing outputs and k are zero. With lanes = max_block = group = 1 this is the plain array.
+/// `balanced`: with as few blocks as there can be, they are as alike as they can be (balanced_block).
 struct PackedLayout {
   int lanes, max_block, group;
   WeightStorage storage = WeightStorage::plain;
+  bool balanced = false;
 };
+
+/// How many of the vectors that are left the next block has, if none has more than `most`.
+constexpr int balanced_block(int left, int most) {
+  const int blocks = (left + most - 1) / most;
+  return (left + blocks - 1) / blocks;
+}
 
 /// Arrays of per-output parameters are padded to this multiple, so that vectors may be read whole.
 inline constexpr int kChannelPadding = 64;
@@ -90,9 +98,9 @@ struct PackedKernel {
   KernelFunction<Args> run;
 };
 
-/// One way to compute an op, by the types of activations and weights: f32 (f32, f32), f16 (f32, f16), s8 (s8, s8), s16 (s16,
-/// s8), hybrid (f32 quantized on the fly to 8 bits, s8). A variant whose `run` is null is left to others. All ways compute the
-/// same numbers, real ones too: each output is one sum, in the order of its inputs.
+/// One way to compute an op, by the types of activations and weights: f32 (f32, f32), f16 (f32, f16), s8 (s8, s8),
+/// s16 (s16, s8), hybrid (f32 quantized on the fly to 8 bits, s8). A variant whose `run` is null is left to others. All ways
+/// compute the same numbers, real ones too: each output is one sum, in the order of its inputs.
 template <class Args>
 struct PackedKernels {
   const char* name;        // "avx2", …; unique among those of an op

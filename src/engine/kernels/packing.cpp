@@ -40,8 +40,10 @@ std::vector<std::byte> packed_plain(std::span<const std::byte> weights, const We
   const size_t elements = round_up(shape.outputs, layout.lanes) * static_cast<size_t>(shape.rows) * padded_k;
   std::vector<std::byte> packed(elements * element_size);
   std::byte* target = packed.data();
-  for (int first = 0; first < shape.outputs; first += layout.max_block) {
-    const int block = round_up(std::min(layout.max_block, shape.outputs - first), layout.lanes);
+  const int vectors = (shape.outputs + layout.lanes - 1) / layout.lanes, most = layout.max_block / layout.lanes;
+  for (int first = 0, block = 0; first < shape.outputs; first += block) {
+    const int left = vectors - first / layout.lanes;
+    block = layout.lanes * (layout.balanced ? balanced_block(left, most) : std::min(left, most));
     for (int row = 0; row < shape.rows; ++row) {
       for (int k = 0; k < shape.k; k += layout.group) {
         const size_t count = static_cast<size_t>(std::min(layout.group, shape.k - k));

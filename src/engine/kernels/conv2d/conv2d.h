@@ -6,7 +6,8 @@
 
 namespace slimpilot {
 
-/// `…_skip` leave out inputs that are zero at all pixels of a tile.
+/// f16 only in the reference, for its dense layers: plans make float16 weights of convolutions float32. `…_skip` leave out
+/// inputs that are zero at all pixels of a tile.
 using Conv2dKernels = PackedKernels<Conv2dArgs>;
 
 /// Bytes of scratch that suffice for every kernel: the padded image in the kernel's own input type, a bit for each of its
@@ -21,11 +22,11 @@ namespace reference {
 extern const Conv2dKernels conv2d;
 }
 namespace avx2 {
-extern const Conv2dKernels conv2d, conv2d_skip;  // skip: f32 and f16
+extern const Conv2dKernels conv2d, conv2d_skip;  // skip: f32
 }
 // With registers of 512 and of 256 bits.
 namespace avx512 {
-extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_256_skip;  // f32 and f16 only
+extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_256_skip;  // f32 only
 }
 namespace avx512vnni {
 extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip;  // s8, s16 and hybrid only; skip: s8

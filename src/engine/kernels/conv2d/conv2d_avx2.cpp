@@ -8,7 +8,6 @@ namespace slimpilot::avx2 {
 const Conv2dKernels conv2d = {
     .name = "avx2",
     .f32 = kConv2dReal<FloatAvx2>,
-    .f16 = kConv2dReal<HalfAvx2>,
     .s8 = kConv2dS8<IntegerAvx2>,
     .s16 = kConv2dS16<IntegerAvx2>,
     .hybrid = kConv2dHybrid<IntegerAvx2>,
@@ -17,7 +16,6 @@ const Conv2dKernels conv2d = {
 const Conv2dKernels conv2d_skip = {
     .name = "avx2_skip",
     .f32 = kConv2dReal<FloatAvx2, ActiveGroups>,
-    .f16 = kConv2dReal<HalfAvx2, ActiveGroups>,
 };
 
 }  // namespace slimpilot::avx2

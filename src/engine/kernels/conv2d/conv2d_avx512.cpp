@@ -8,25 +8,21 @@ namespace slimpilot::avx512 {
 const Conv2dKernels conv2d = {
     .name = "avx512",
     .f32 = kConv2dReal<FloatAvx512>,
-    .f16 = kConv2dReal<HalfAvx512>,
 };
 
 const Conv2dKernels conv2d_256 = {
     .name = "avx512_256",
     .f32 = kConv2dReal<FloatAvx512_256>,
-    .f16 = kConv2dReal<HalfAvx512_256>,
 };
 
 const Conv2dKernels conv2d_skip = {
     .name = "avx512_skip",
     .f32 = kConv2dReal<FloatAvx512, ActiveGroups>,
-    .f16 = kConv2dReal<HalfAvx512, ActiveGroups>,
 };
 
 const Conv2dKernels conv2d_256_skip = {
     .name = "avx512_256_skip",
     .f32 = kConv2dReal<FloatAvx512_256, ActiveGroups>,
-    .f16 = kConv2dReal<HalfAvx512_256, ActiveGroups>,
 };
 
 }  // namespace slimpilot::avx512

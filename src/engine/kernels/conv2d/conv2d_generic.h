@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution for any register wrapper V (simd_*.h). Because images are NHWC, the cells of one window row are consecutive in
 // memory, so a window is kernel_h runs of kernel_w·C numbers, and no im2col is needed. A tile of P pixels × N vectors of
-// outputs stays in registers while the window runs by; the same loop serves f32, f16 weights, int8 and int16.
+// outputs stays in registers while the window runs by; the same loop serves f32, int8 and int16.
 #pragma once
 
 #include "engine/kernels/conv2d/conv2d.h"
@@ -93,7 +93,7 @@ void conv2d_blocks(const Conv2dArgs& a, const Image& image, OutputBlock<V> block
   const ptrdiff_t groups = (a.kernel_w * a.in_c + V::kGroup - 1) / V::kGroup;
   while (block.first < a.out_c) {
     const int left = (a.out_c - block.first + V::kLanes - 1) / V::kLanes;
-    const int vectors = left < V::kMaxConvVectors ? left : V::kMaxConvVectors;
+    const int vectors = balanced_block(left, V::kMaxConvVectors);
     switch (vectors) {
       case 1: conv2d_vectors<V, Planes, 1>(a, image, block, result); break;
       case 2: conv2d_vectors<V, Planes, 2>(a, image, block, result); break;
@@ -192,7 +192,7 @@ void conv2d_hybrid(const Conv2dArgs& a, const Io& io) noexcept {
 
 // One kernel per variant, register wrapper and way of the windows.
 template <class V>
-constexpr PackedLayout kConv2dLayout{V::kLanes, V::kLanes* V::kMaxConvVectors, V::kGroup};
+constexpr PackedLayout kConv2dLayout{V::kLanes, V::kLanes* V::kMaxConvVectors, V::kGroup, WeightStorage::plain, true};
 template <class V, template <class> class Windows = AllGroups>
 constexpr PackedKernel<Conv2dArgs> kConv2dReal{kConv2dLayout<V>, conv2d_real<V, Windows>};
 template <class V, template <class> class Windows = AllGroups>

@@ -8,7 +8,6 @@ namespace slimpilot::neon {
 const Conv2dKernels conv2d = {
     .name = "neon",
     .f32 = kConv2dReal<FloatNeon>,
-    .f16 = kConv2dReal<HalfNeon>,
     .s8 = kConv2dS8<IntegerNeon>,
     .s16 = kConv2dS16<IntegerNeon>,
     .hybrid = kConv2dHybrid<IntegerNeon>,
