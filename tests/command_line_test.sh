@@ -76,6 +76,8 @@ expect 0 "lstm.tflite" convert random:deepest_lstm_tiny_pilotnet lstm.tflite
 expect 0 "1x50x100x3" info lstm.tflite
 holds output "rows 240:480"
 expect 0 "p99.9" bench lstm.tflite --seconds 0.1
+holds output "camera frame (640x480) to commands"
+holds output "a fixed loop in turn with it"
 expect 0 "lstm.slim: 0." convert lstm.tflite lstm.slim
 expect 0 "again.tflite" convert lstm.slim again.tflite
 if cmp lstm.tflite again.tflite >output 2>&1; then passed=$((passed + 1)); else fail ".tflite to .slim and back differs"; fi
@@ -85,6 +87,7 @@ holds output "entropy bits"
 holds output "dense zstd planes"
 expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.onnx
 
+expect 2 "--camera-runs must be 1 to" bench lstm.tflite --camera-runs 0
 expect 0 "all compute the same numbers" bench lstm.tflite --seconds 0.1 --explain
 expect 2 "--way is STEP=WAY" bench lstm.tflite --seconds 0.1 --way dense1/relu
 expect_error "there is no way 'abacus'" bench lstm.tflite --seconds 0.1 --way dense1/relu=abacus
@@ -220,7 +223,7 @@ if [ -x "$(dirname "$program")/slimpilot_training" ]; then
   echo '{"mine": "prune sparsity=0.6 | tune | quantize_float16"}' >mine.json
   aware="optimize out/float32.tflite --data recording --frames 0::4 --effort quick --recipes mine.json --threads 1 --out aware"
   expect 0 "pcqat" $aware --techniques float32,qat,pcqat,mine
-  holds output "qat: equalize_channels | quantize_integer | tune epochs=2 rate=0.005"
+  holds output "qat: order_channels | equalize_channels | quantize_integer | tune epochs=2 rate=5e-04 teacher=1"
   holds output "epoch 1: train loss"
   holds aware/steps/recipes.txt "prune sparsity=0.6 | tune"
   trained=$(ls -l --time-style=full-iso aware/steps)

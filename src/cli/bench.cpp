@@ -2,11 +2,16 @@
 // slimpilot bench: latency of a model and of each of its steps, beside what one core of this machine could do.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+
+#include "base/random.h"
 #include "cli/commands.h"
 #include "cli/fastest_plan.h"
 #include "cli/model_options.h"
 #include "eval/latency.h"
 #include "eval/machine_limits.h"
+#include "host/image_file.h"
 #include "optimize/passes.h"
 #include "report/table.h"
 
@@ -37,11 +42,49 @@ void explain(const std::vector<StepWays>& measured, const Ways& used) {
   fmt::print("{}\n* is used; all compute the same numbers\n\n", aligned_table(rows));
 }
 
+constexpr size_t kCameraFrames = 32;
+
+/// Some of the dataset's, all of one recording and so of one size.
+std::vector<Image> recorded_frames(const Dataset& dataset) {
+  Random random(1);
+  std::vector<Image> frames;
+  while (frames.size() < kCameraFrames) {
+    const size_t i = random.below(dataset.size());
+    if (dataset.frames[i].recording == dataset.frames[0].recording) frames.push_back(read_image(dataset.frame(i).image));
+  }
+  return frames;
+}
+
+/// Random pixels of a camera's size that the network takes.
+std::vector<Image> random_frames(const Preprocessing& preprocessing, const Shape& input) {
+  Random random(1);
+  std::vector<Image> frames(kCameraFrames);
+  for (Image& frame : frames) {
+    frame.height = std::max(preprocessing.resize ? 480 : input[1], preprocessing.crop_bottom);
+    frame.width = preprocessing.resize ? 640 : input[2];
+    frame.pixels.resize(static_cast<size_t>(frame.height) * static_cast<size_t>(frame.width) * 3);
+    for (uint8_t& pixel : frame.pixels) pixel = static_cast<uint8_t>(random.below(256));
+  }
+  return frames;
+}
+
+void print_camera_latency(const Graph& graph, const Plan& plan, const Dataset* dataset, size_t runs) {
+  const Shape& input = graph.value(graph.inputs[0]).shape;
+  const std::vector<Image> frames = dataset ? recorded_frames(*dataset) : random_frames(graph.preprocessing, input);
+  const auto [frame, loop] = measure_camera_latency(plan, graph.preprocessing, frames, runs);
+  fmt::print("camera frame ({}x{}) to commands, ms: median {}  p99 {}  p99.9 {}; {} runs, p99.9/median {:.2f}\n",
+             frames[0].width, frames[0].height, milliseconds(frame.p50_ms), milliseconds(frame.p99_ms),
+             milliseconds(frame.p999_ms), runs, frame.p999_ms / frame.p50_ms);
+  fmt::print("a fixed loop in turn with it, ms: median {}  p99 {}  p99.9 {}; p99.9/median {:.2f}\n", milliseconds(loop.p50_ms),
+             milliseconds(loop.p99_ms), milliseconds(loop.p999_ms), loop.p999_ms / loop.p50_ms);
+}
+
 }  // namespace
 
 void run_bench(int argc, char** argv) {
   std::string model;
   double seconds = 1;
+  size_t camera_runs = 1000;
   bool explained = false;
   std::vector<std::string> wanted;
   ModelOptions options;
@@ -49,12 +92,14 @@ void run_bench(int argc, char** argv) {
   Arguments arguments("bench", "latency p50 ... p99.9 of a model, and per step: time, MACs, bytes, share of this core's limit");
   arguments.positional("MODEL", model, "a model file, or random:NETWORK[:SEED]");
   arguments.option("--seconds", seconds, "how long to measure");
+  arguments.option("--camera-runs", camera_runs, "how many times to measure from camera frame to commands");
   arguments.option("--explain", explained, "show what the kernels that were tried for each step took");
   arguments.option("--way", wanted, "STEP=WAY: the kernel of a step instead of the fastest, as --explain names them");
   data.declare(arguments);
   options.declare(arguments);
   arguments.parse(argc, argv);
   if (!(seconds > 0 && seconds <= 3600)) throw UsageError("--seconds must be above 0 and at most 3600");
+  if (camera_runs < 1 || camera_runs > 10'000'000) throw UsageError("--camera-runs must be 1 to 10000000");
 
   Graph graph = load_model(model, options);
   std::vector<FrameId> selected;
@@ -76,22 +121,33 @@ void run_bench(int argc, char** argv) {
              dataset ? "recorded frames" : "random pixels");
   fmt::print("ms: median {}  p90 {}  p99 {}  p99.9 {}\n", milliseconds(latency.p50_ms), milliseconds(latency.p90_ms),
              milliseconds(latency.p99_ms), milliseconds(latency.p999_ms));
+  print_camera_latency(graph, plan, dataset ? &*dataset : nullptr, camera_runs);
   fmt::print("this core: {:.0f} GMAC/s f32, {:.0f} GMAC/s int8, {:.0f} GB/s read; arena {} MB\n\n", limits.real_gmacs,
              limits.integer_gmacs, limits.read_gbytes, megabytes(plan.arena_bytes()));
   if (explained) explain(measured, ways);
   const std::vector<double> zeros = zero_shares(graph, inputs);
-  std::vector<std::vector<std::string>> rows{{"step", "kernel", "way", "µs", "MMAC", "kB", "% zero", "% of limit"}};
+  const std::vector<double> full = measure_steps_without_zeros(graph, std::clamp<size_t>(latency.runs / 20, 5, 200));
+  const auto us = [](double ms) { return fmt::format("{:.2f}", 1000 * ms); };
+  const auto percent = [](double share) { return fmt::format("{:.0f}", 100 * share); };
+  std::vector<std::vector<std::string>> rows{
+      {"step", "kernel", "way", "µs", "MMAC", "kB", "% zero", "µs, no zero", "% of limit"}};
+  double limit = 0;
   for (size_t s = 0; s < steps.size(); ++s) {
     const Step& step = plan.steps()[s];
-    rows.push_back({step.name, std::string(step.kernel), std::string(step.way), fmt::format("{:.2f}", 1000 * steps[s]),
+    const double least = limit_ms(step, limits);
+    limit += least;
+    rows.push_back({step.name, std::string(step.kernel), std::string(step.way), us(steps[s]),
                     fmt::format("{:.3f}", static_cast<double>(step.multiply_adds) / 1e6),
-                    fmt::format("{:.1f}", static_cast<double>(step.bytes) / 1024), fmt::format("{:.0f}", 100 * zeros[s]),
-                    fmt::format("{:.0f}", 100 * limit_ms(step, limits) / steps[s])});
+                    fmt::format("{:.1f}", static_cast<double>(step.bytes) / 1024), percent(zeros[s]), us(full[s]),
+                    percent(least / full[s])});
   }
+  const double all = std::accumulate(steps.begin(), steps.end(), 0.0),
+               all_full = std::accumulate(full.begin(), full.end(), 0.0);
+  rows.push_back({"all", "", "", us(all), "", "", "", us(all_full), percent(limit / all_full)});
+  fmt::print("{}\nkB: activations and weights as they are stored; % zero: of the inputs, which some kernels leave out\n",
+             aligned_table(rows));
   fmt::print(
-      "{}\nkB: activations and weights as they are stored; % zero: of the inputs, whose weights some dense kernels skip\n"
-      "% of limit: all multiply-adds at full rate or all bytes at full bandwidth; above 100 where weights are skipped\n",
-      aligned_table(rows));
+      "no zero: the fastest way when no input is zero; % of limit: of that, by all multiply-adds or all bytes at full rate\n");
 }
 
 }  // namespace slimpilot

@@ -35,6 +35,9 @@ class Session {
   /// All outputs one after the other as real numbers (integers dequantized); replaces what is in `result`.
   void read_outputs(std::vector<float>& result) const;
 
+  /// Any tensor's bytes, for measurements that need inputs of their own.
+  std::span<std::byte> bytes(const TensorView& tensor) { return at(tensor); }
+
   /// Appends any tensor as real numbers.
   void read(const TensorView& tensor, std::vector<float>& result) const;
 

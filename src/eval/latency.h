@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/session.h"
+#include "host/image_file.h"
 
 namespace slimpilot {
 
@@ -26,8 +27,23 @@ struct LatencyOptions {
 Latency measure_latency(const Plan& plan, const std::vector<std::vector<std::byte>>& inputs,
                         const LatencyOptions& options = {});
 
+/// From camera frame to commands: preparing the input, running, reading the outputs.
+struct CameraLatency {
+  Latency frame;
+  Latency loop;  // of a loop of multiply-adds in registers, made as long as the median frame: what is uneven is the machine
+};
+
+/// `runs` frames, taken at random from `frames` (one size), in turn with the loop. Throws Error when the frames cannot become
+/// the network's input.
+CameraLatency measure_camera_latency(const Plan& plan, const Preprocessing& preprocessing, std::span<const Image> frames,
+                                     size_t runs);
+
 /// Median time of each step in ms, measured in whole runs.
 std::vector<double> measure_steps(const Plan& plan, const std::vector<std::vector<std::byte>>& inputs, size_t runs);
+
+/// The same when no number of a step's first operand is zero, so that nothing can be left out, with the way that is the fastest
+/// then.
+std::vector<double> measure_steps_without_zeros(const Graph& graph, size_t runs);
 
 /// For each step of the graph's plan the share (0 … 1) of its first operand's elements that are zero (integers: the zero
 /// point), over all inputs. Dense kernels may leave out the weights of those.
