@@ -85,6 +85,7 @@ struct Observer {
     TensorView view;
     Histogram histogram{kEmpty, std::vector<uint64_t>(kBins)};
     std::vector<double> sums, squares;  // by last dimension
+    std::vector<uint64_t> nonzero;      // the same
     std::vector<PatchCovariance*> readers;
   };
 
@@ -95,7 +96,10 @@ struct Observer {
   explicit Observer(const Graph& graph) : plan(graph, {.keep_all_values = true}), session(plan) {
     for (const TensorView& view : plan.values()) tensors.push_back({view});
     tensors.push_back({plan.inputs()[0]});
-    for (Tensor& t : tensors) t.sums.resize(static_cast<size_t>(t.view.shape.back())), t.squares.resize(t.sums.size());
+    for (Tensor& t : tensors) {
+      const auto channels = static_cast<size_t>(t.view.shape.back());
+      t.sums.resize(channels), t.squares.resize(channels), t.nonzero.resize(channels);
+    }
   }
 
   /// Runs every frame and calls observe(tensor, its numbers, frame).
@@ -118,8 +122,10 @@ struct Observer {
 void gather(Observer::Tensor& t, const std::vector<float>& values, size_t frame) {
   for (size_t i = 0; i < values.size(); ++i) {
     widen(t.histogram.range, values[i]);
-    t.sums[i % t.sums.size()] += values[i];
-    t.squares[i % t.sums.size()] += static_cast<double>(values[i]) * values[i];
+    const size_t c = i % t.sums.size();
+    t.sums[c] += values[i];
+    t.squares[c] += static_cast<double>(values[i]) * values[i];
+    t.nonzero[c] += values[i] != 0;
   }
   for (PatchCovariance* covariance : t.readers) covariance->add(values, frame);
 }
@@ -132,6 +138,7 @@ ChannelMoments moments_of(const Observer::Tensor& t, size_t frames) {
     const double mean = t.sums[c] / samples;
     moments.mean.push_back(static_cast<float>(mean));
     moments.variance.push_back(static_cast<float>(std::max(0.0, t.squares[c] / samples - mean * mean)));
+    moments.active.push_back(static_cast<float>(static_cast<double>(t.nonzero[c]) / samples));
   }
   return moments;
 }

@@ -32,6 +32,7 @@ CalibrationMethod calibration_method(const std::string& name);
 
 struct ChannelMoments {
   std::vector<float> mean, variance;
+  std::vector<float> active;  // share of the numbers that are not zero, 0 … 1
 };
 
 class Calibration {

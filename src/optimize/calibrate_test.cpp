@@ -87,6 +87,7 @@ TEST(Calibration, MomentsAreOfChannels) {
   EXPECT_EQ(calibration.channel_moments("relu").mean, (std::vector<float>{1, 20}));
   EXPECT_FLOAT_EQ(calibration.channel_moments("relu").variance[0], 0);
   EXPECT_NEAR(calibration.channel_moments("relu").variance[1], 200.0 / 3, 1e-4);
+  EXPECT_EQ(calibration.channel_moments("relu").active[0], 1);
 }
 
 TEST(Calibration, MethodsByName) {

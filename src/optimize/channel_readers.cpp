@@ -45,4 +45,48 @@ std::optional<ChannelReaders> channel_readers(const Graph& graph, ValueId value)
   return found;
 }
 
+namespace {
+
+/// Of the indices of `axis` those that are kept, in their order.
+void keep_indices(Value& value, size_t axis, const ChannelIndices& kept) {
+  const auto old_count = static_cast<size_t>(value.shape[axis]);
+  size_t inner = element_size(value.type), outer = 1;
+  for (size_t d = axis + 1; d < value.shape.size(); ++d) inner *= static_cast<size_t>(value.shape[d]);
+  for (size_t d = 0; d < axis; ++d) outer *= static_cast<size_t>(value.shape[d]);
+  std::vector<std::byte> data;
+  data.reserve(outer * kept.size() * inner);
+  for (size_t o = 0; o < outer; ++o)
+    for (const size_t k : kept) {
+      const auto first = value.data.begin() + static_cast<ptrdiff_t>((o * old_count + k) * inner);
+      data.insert(data.end(), first, first + static_cast<ptrdiff_t>(inner));
+    }
+  value.data = std::move(data);
+  value.shape[axis] = static_cast<int>(kept.size());
+}
+
+/// `kept` of each run of `count` channels along the dimension.
+void keep_channels(Value& value, size_t axis, const ChannelIndices& kept, size_t count) {
+  ChannelIndices all;
+  for (size_t first = 0; first < static_cast<size_t>(value.shape[axis]); first += count)
+    for (const size_t k : kept) all.push_back(first + k);
+  keep_indices(value, axis, all);
+}
+
+}  // namespace
+
+void select_channels(Graph& graph, const Node& node, const ChannelReaders& readers, const ChannelIndices& kept) {
+  const auto count = static_cast<size_t>(graph.value(node.inputs[1]).shape[0]);
+  keep_indices(graph.value(node.inputs[1]), 0, kept);
+  keep_indices(graph.value(node.inputs[2]), 0, kept);
+  for (const auto& [weight, axis] : readers.weights) keep_channels(graph.value(weight), axis, kept, count);
+  for (const int index : readers.between) {
+    Node& passed = graph.nodes[static_cast<size_t>(index)];
+    if (auto* reshape = std::get_if<Reshape>(&passed.op))
+      reshape->shape.back() = reshape->shape.back() / static_cast<int>(count) * static_cast<int>(kept.size());
+    if (!std::holds_alternative<DepthwiseConv2D>(passed.op)) continue;
+    keep_channels(graph.value(passed.inputs[1]), 3, kept, count);
+    keep_channels(graph.value(passed.inputs[2]), 0, kept, count);
+  }
+}
+
 }  // namespace slimpilot

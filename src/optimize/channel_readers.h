@@ -22,4 +22,10 @@ struct ChannelReaders {
 /// Nothing when some reader is anything else, or the value is an output of the graph.
 std::optional<ChannelReaders> channel_readers(const Graph& graph, ValueId value);
 
+using ChannelIndices = std::vector<size_t>;
+
+/// Of the result of `node` (a Conv2D or Dense with real weights) only the `chosen` channels remain, in this order: filters,
+/// biases, what is between, and the readers' weights. Shapes of results are left to the caller.
+void select_channels(Graph& graph, const Node& node, const ChannelReaders& readers, const ChannelIndices& chosen);
+
 }  // namespace slimpilot

@@ -21,6 +21,10 @@ Graph simplify(Graph graph);
 /// Makes the channels of ReLU layers alike in size, so that one integer scale serves them all; no result changes.
 Graph equalize_channels(Graph graph, const Calibration& calibration);
 
+/// Puts the channels of a layer that are seldom zero before those that mostly are, so that kernels which read several at once
+/// can leave the latter out; no result changes beyond rounding.
+Graph order_channels(Graph graph, const Calibration& calibration);
+
 // Passes that trade accuracy for size and speed.
 Graph quantize_dynamic_range(Graph graph, const Calibration& calibration);
 Graph quantize_float16(Graph graph, const Calibration& calibration);
