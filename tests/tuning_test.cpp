@@ -40,13 +40,13 @@ class Tuning : public testing::Test {
     return graph;
   }
 
-  /// The named technique, or the steps, of the network, calibrated on noise, with all its training.
+  /// The named technique, or the steps, of the network, calibrated on a little noise, so that training has something to win.
   static Graph make(const std::string& technique) { return run(find_techniques(standard_techniques(), {technique})[0].steps); }
 
   static Graph run(std::span<const RecipeStep> steps) {
     const Graph graph = network();
-    const auto inputs = random_inputs(graph, 20, -1, 1.55, 9);
-    const auto tuner = make_fine_tuner(graph, {dataset("a"), dataset("b")}, {.batch = 16, .threads = 1}, {});
+    const auto inputs = random_inputs(graph, 3, -1, 1.55, 9);
+    const auto tuner = make_fine_tuner(graph, {dataset("a"), dataset("b")}, {.batch = 4, .threads = 1}, {});
     std::optional<Calibration> calibration;
     const auto calibrate = [&](const Graph& g) -> const Calibration& { return calibration.emplace(calibrated(g, inputs)); };
     return run_recipe(steps, {calibrate, tuner.get(), &graph});
