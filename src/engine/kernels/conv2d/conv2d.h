@@ -6,8 +6,8 @@
 
 namespace slimpilot {
 
-/// f16 only in the reference, for its dense layers: plans make float16 weights of convolutions float32. `…_skip` leave out
-/// inputs that are zero at all pixels of a tile.
+/// There is no f16: plans make float16 weights of convolutions float32. `…_skip` leave out inputs that are zero at all pixels
+/// of a tile.
 using Conv2dKernels = PackedKernels<Conv2dArgs>;
 
 /// Bytes of scratch that suffice for every kernel: the padded image in the kernel's own input type, a bit for each of its
@@ -20,7 +20,8 @@ inline constexpr size_t conv2d_scratch_bytes(const Conv2dArgs& a) {
 
 namespace reference {
 extern const Conv2dKernels conv2d;
-}
+void conv2d_f16(const Conv2dArgs& a, const Io& io) noexcept;  // for dense layers
+}  // namespace reference
 namespace avx2 {
 extern const Conv2dKernels conv2d, conv2d_skip;  // skip: f32
 }

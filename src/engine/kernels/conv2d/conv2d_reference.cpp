@@ -96,10 +96,11 @@ constexpr PackedLayout kPlain{.lanes = 1, .max_block = 1, .group = 1};
 
 }  // namespace
 
+void conv2d_f16(const Conv2dArgs& a, const Io& io) noexcept { conv2d_real<uint16_t, half_to_float>(a, io); }
+
 const Conv2dKernels conv2d = {
     .name = "reference",
     .f32 = {kPlain, conv2d_real<float, as_is>},
-    .f16 = {kPlain, conv2d_real<uint16_t, half_to_float>},
     .s8 = {kPlain, conv2d_s8},
     .s16 = {kPlain, conv2d_s16},
     .hybrid = {kPlain, conv2d_hybrid},

@@ -8,8 +8,8 @@ namespace slimpilot::reference {
 namespace {
 
 /// One row at a time as a 1×1 image; In and Out are the element types of input and output.
-template <PackedKernel<Conv2dArgs> Conv2dKernels::*kernel, class In, class Out>
-void dense_rows(const DenseArgs& a, const Io& io) noexcept {
+template <class In, class Out>
+void dense_rows(const DenseArgs& a, const Io& io, KernelFunction<Conv2dArgs> convolution) noexcept {
   const Conv2dArgs row{.in_h = 1,
                        .in_w = 1,
                        .in_c = a.inputs,
@@ -30,21 +30,27 @@ void dense_rows(const DenseArgs& a, const Io& io) noexcept {
   for (int i = 0; i < a.rows; ++i) {
     const auto* input = static_cast<const In*>(io.input[0]) + static_cast<ptrdiff_t>(i) * a.inputs;
     auto* output = static_cast<Out*>(io.output) + static_cast<ptrdiff_t>(i) * a.outputs;
-    (conv2d.*kernel).run(row, {.input = {input, nullptr}, .output = output, .scratch = io.scratch});
+    convolution(row, {.input = {input, nullptr}, .output = output, .scratch = io.scratch});
   }
 }
 
 constexpr PackedLayout kPlain{.lanes = 1, .max_block = 1, .group = 1};
 
+void dense_f32(const DenseArgs& a, const Io& io) noexcept { dense_rows<float, float>(a, io, conv2d.f32.run); }
+void dense_f16(const DenseArgs& a, const Io& io) noexcept { dense_rows<float, float>(a, io, conv2d_f16); }
+void dense_s8(const DenseArgs& a, const Io& io) noexcept { dense_rows<int8_t, int8_t>(a, io, conv2d.s8.run); }
+void dense_s16(const DenseArgs& a, const Io& io) noexcept { dense_rows<int16_t, int16_t>(a, io, conv2d.s16.run); }
+void dense_hybrid(const DenseArgs& a, const Io& io) noexcept { dense_rows<float, float>(a, io, conv2d.hybrid.run); }
+
 }  // namespace
 
 const DenseKernels dense = {
     .name = "reference",
-    .f32 = {kPlain, dense_rows<&Conv2dKernels::f32, float, float>},
-    .f16 = {kPlain, dense_rows<&Conv2dKernels::f16, float, float>},
-    .s8 = {kPlain, dense_rows<&Conv2dKernels::s8, int8_t, int8_t>},
-    .s16 = {kPlain, dense_rows<&Conv2dKernels::s16, int16_t, int16_t>},
-    .hybrid = {kPlain, dense_rows<&Conv2dKernels::hybrid, float, float>},
+    .f32 = {kPlain, dense_f32},
+    .f16 = {kPlain, dense_f16},
+    .s8 = {kPlain, dense_s8},
+    .s16 = {kPlain, dense_s16},
+    .hybrid = {kPlain, dense_hybrid},
 };
 
 }  // namespace slimpilot::reference
