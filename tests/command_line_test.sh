@@ -88,6 +88,8 @@ holds output "dense zstd planes"
 expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.onnx
 
 expect 2 "--camera-runs must be 1 to" bench lstm.tflite --camera-runs 0
+expect 0 "2 threads" bench lstm.tflite --seconds 0.1 --camera-runs 10 --threads 2
+expect 2 "--threads must be 1 to 64" bench lstm.tflite --threads 0
 expect 0 "all compute the same numbers" bench lstm.tflite --seconds 0.1 --explain
 expect 2 "--way is STEP=WAY" bench lstm.tflite --seconds 0.1 --way dense1/relu
 expect_error "there is no way 'abacus'" bench lstm.tflite --seconds 0.1 --way dense1/relu=abacus

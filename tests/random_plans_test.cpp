@@ -172,7 +172,8 @@ void check_network(uint64_t seed) {
   for (const Isa isa : supported_isas()) {
     const Ways ways = draw_ways(draw, Plan(graph, {.isa = isa}));
     SCOPED_TRACE(std::string(isa_name(isa)) + text(ways));
-    const Plan plan(graph, {.isa = isa, .ways = ways, .keep_all_values = true});
+    const ThreadOptions threads{.count = 1 + static_cast<int>(seed % 4), .least_work = 1};
+    const Plan plan(graph, {.isa = isa, .ways = ways, .keep_all_values = true, .threads = threads});
     for (const Step& step : plan.steps()) drawn.insert(std::string(step.kernel) + " " + std::string(step.way));
     Session session(plan);
     run(plan, session, input);

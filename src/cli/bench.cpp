@@ -85,6 +85,7 @@ void run_bench(int argc, char** argv) {
   std::string model;
   double seconds = 1;
   size_t camera_runs = 1000;
+  int threads = 1;
   bool explained = false;
   std::vector<std::string> wanted;
   ModelOptions options;
@@ -93,12 +94,14 @@ void run_bench(int argc, char** argv) {
   arguments.positional("MODEL", model, "a model file, or random:NETWORK[:SEED]");
   arguments.option("--seconds", seconds, "how long to measure");
   arguments.option("--camera-runs", camera_runs, "how many times to measure from camera frame to commands");
+  declare_threads(arguments, threads);
   arguments.option("--explain", explained, "show what the kernels that were tried for each step took");
   arguments.option("--way", wanted, "STEP=WAY: the kernel of a step instead of the fastest, as --explain names them");
   data.declare(arguments);
   options.declare(arguments);
   arguments.parse(argc, argv);
   if (!(seconds > 0 && seconds <= 3600)) throw UsageError("--seconds must be above 0 and at most 3600");
+  check_threads(threads);
   if (camera_runs < 1 || camera_runs > 10'000'000) throw UsageError("--camera-runs must be 1 to 10000000");
 
   Graph graph = load_model(model, options);
@@ -109,15 +112,15 @@ void run_bench(int argc, char** argv) {
     dataset->frames = selected;
   }
   graph = simplify(std::move(graph));
-  const std::vector<StepWays> measured = measured_ways(graph, dataset ? &*dataset : nullptr);
+  const std::vector<StepWays> measured = measured_ways(graph, dataset ? &*dataset : nullptr, threads);
   const Ways ways = ways_of(measured, wanted);
-  const Plan plan(graph, {.ways = ways});
+  const Plan plan(graph, {.ways = ways, .threads = {.count = threads}});
   const auto inputs = timing_inputs(plan, graph.preprocessing, dataset ? &*dataset : nullptr);
   const Latency latency = measure_latency(plan, inputs, {.seconds = seconds});
   const std::vector<double> steps = measure_steps(plan, inputs, std::max<size_t>(20, latency.runs / 4));
   const MachineLimits limits = measure_limits(plan);
 
-  fmt::print("{}: {}, 1 thread, {} runs on {}\n", model, isa_name(plan.isa()), latency.runs,
+  fmt::print("{}: {}, {} thread{}, {} runs on {}\n", model, isa_name(plan.isa()), threads, threads > 1 ? "s" : "", latency.runs,
              dataset ? "recorded frames" : "random pixels");
   fmt::print("ms: median {}  p90 {}  p99 {}  p99.9 {}\n", milliseconds(latency.p50_ms), milliseconds(latency.p90_ms),
              milliseconds(latency.p99_ms), milliseconds(latency.p999_ms));
@@ -126,7 +129,8 @@ void run_bench(int argc, char** argv) {
              limits.integer_gmacs, limits.read_gbytes, megabytes(plan.arena_bytes()));
   if (explained) explain(measured, ways);
   const std::vector<double> zeros = zero_shares(graph, inputs);
-  const std::vector<double> full = measure_steps_without_zeros(graph, std::clamp<size_t>(latency.runs / 20, 5, 200));
+  const std::vector<double> full =
+      measure_steps_without_zeros(graph, plan.threads(), std::clamp<size_t>(latency.runs / 20, 5, 200));
   const auto us = [](double ms) { return fmt::format("{:.2f}", 1000 * ms); };
   const auto percent = [](double share) { return fmt::format("{:.0f}", 100 * share); };
   std::vector<std::vector<std::string>> rows{
@@ -147,7 +151,8 @@ void run_bench(int argc, char** argv) {
   fmt::print("{}\nkB: activations and weights as they are stored; % zero: of the inputs, which some kernels leave out\n",
              aligned_table(rows));
   fmt::print(
-      "no zero: the fastest way when no input is zero; % of limit: of that, by all multiply-adds or all bytes at full rate\n");
+      "no zero: the fastest way when no input is zero; % of limit: of that, by all multiply-adds or all bytes at one core's "
+      "full rate\n");
 }
 
 }  // namespace slimpilot

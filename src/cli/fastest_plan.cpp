@@ -29,20 +29,21 @@ fs::path cache_folder() {
   return home.is_absolute() ? home / ".cache" / "slimpilot" / "ways" : fs::path();
 }
 
-fs::path file_of(const fs::path& folder, const Graph& graph) {
+fs::path file_of(const fs::path& folder, const Graph& graph, int threads) {
   Hash hash;
   hash.add(std::to_string(hash_of(graph)));
   hash.add(std::string(isa_name(selected_isa())));
   hash.add(cpu_name());
+  hash.add(std::to_string(threads));
   hash.add(program_text());
   return folder / (std::to_string(hash.value()) + ".json");
 }
 
 /// Nothing when there is no such file, it is not of this network, or it does not name every choice.
-std::optional<Plan> cached_plan(const Graph& graph, const fs::path& file) {
+std::optional<Plan> cached_plan(const Graph& graph, const fs::path& file, int threads) {
   try {
     const auto ways = nlohmann::json::parse(read_file(file)).get<Ways>();
-    Plan plan(graph, {.ways = ways});
+    Plan plan(graph, {.ways = ways, .threads = {.count = threads}});
     const auto is_open = [&](const Step& step) { return step.ways.size() > 1 && !ways.contains(step.name); };
     if (std::ranges::any_of(plan.steps(), is_open)) return std::nullopt;
     return plan;
@@ -71,21 +72,29 @@ void keep(const Ways& ways, const fs::path& file) {
 
 }  // namespace
 
-std::vector<StepWays> measured_ways(const Graph& graph, const Dataset* dataset) {
+void declare_threads(Arguments& arguments, int& threads) {
+  arguments.option("--threads", threads, "how many threads compute a frame; they change no result");
+}
+
+void check_threads(int threads) {
+  if (threads < 1 || threads > kMostThreads) throw UsageError("--threads must be 1 to " + std::to_string(kMostThreads));
+}
+
+std::vector<StepWays> measured_ways(const Graph& graph, const Dataset* dataset, int threads) {
   constexpr size_t kInputs = 8;
-  const Plan plan(graph);
+  const Plan plan(graph, {.threads = {.count = threads}});
   const auto inputs = timing_inputs(plan, graph.preprocessing, dataset);
   return measure_ways(graph, plan, std::span(inputs).first(kInputs));
 }
 
-Plan fastest_plan(const Graph& graph, const Dataset* dataset) {
+Plan fastest_plan(const Graph& graph, const Dataset* dataset, int threads) {
   const fs::path folder = cache_folder();
-  const fs::path file = folder.empty() ? fs::path() : file_of(folder, graph);
+  const fs::path file = folder.empty() ? fs::path() : file_of(folder, graph, threads);
   if (!file.empty())
-    if (std::optional<Plan> plan = cached_plan(graph, file)) return std::move(*plan);
-  const Ways ways = best_ways(measured_ways(graph, dataset));
+    if (std::optional<Plan> plan = cached_plan(graph, file, threads)) return std::move(*plan);
+  const Ways ways = best_ways(measured_ways(graph, dataset, threads));
   if (!file.empty()) keep(ways, file);
-  return Plan(graph, {.ways = ways});
+  return Plan(graph, {.ways = ways, .threads = {.count = threads}});
 }
 
 }  // namespace slimpilot

@@ -7,8 +7,11 @@
 
 namespace slimpilot {
 
-Predictor::Predictor(const std::string& model, const ModelOptions& options)
-    : graph_(simplify(load_model(model, options))), plan_(fastest_plan(graph_)), session_(plan_), outputs_(graph_.meaning) {
+Predictor::Predictor(const std::string& model, const ModelOptions& options, int threads)
+    : graph_(simplify(load_model(model, options))),
+      plan_(fastest_plan(graph_, nullptr, threads)),
+      session_(plan_),
+      outputs_(graph_.meaning) {
   for (auto o = static_cast<int64_t>(outputs_.size()); o < result_count(graph_); ++o)
     outputs_.push_back({"output " + std::to_string(o), ""});
 }

@@ -32,9 +32,9 @@ NodeCall call_for(const Pool2D& op, const Site& s) {
   const PoolKernels& k = s.kernels.pool;
   const bool max = op.kind == PoolKind::max;
   switch (s.input(0).type) {
-    case ElementType::f32: return {max ? "max_f32" : "average_f32", Call<PoolArgs>{max ? k.max_f32 : k.average_f32, args}};
-    case ElementType::s8: return {max ? "max_s8" : "average_s8", Call<PoolArgs>{max ? k.max_s8 : k.average_s8, args}};
-    case ElementType::s16: return {max ? "max_s16" : "average_s16", Call<PoolArgs>{max ? k.max_s16 : k.average_s16, args}};
+    case ElementType::f32: return whole<PoolArgs>(max ? "max_f32" : "average_f32", max ? k.max_f32 : k.average_f32, args);
+    case ElementType::s8: return whole<PoolArgs>(max ? "max_s8" : "average_s8", max ? k.max_s8 : k.average_s8, args);
+    case ElementType::s16: return whole<PoolArgs>(max ? "max_s16" : "average_s16", max ? k.max_s16 : k.average_s16, args);
     default: s.fail_type();
   }
 }
@@ -77,27 +77,27 @@ NodeCall call_for(const Activation& op, const Site& s) {
   const ElementwiseKernels& k = s.kernels.elementwise;
   const ElementType type = s.input(0).type;
   if (type == ElementType::s8)
-    return {"lookup_s8", Call<LookupArgs>{k.lookup_s8, {s.count(), 1, s.constants.keep(activation_table(s, op.kind))}}};
+    return whole<LookupArgs>("lookup_s8", k.lookup_s8, {s.count(), 1, s.constants.keep(activation_table(s, op.kind))});
   if (type == ElementType::s16 && is_clamp(op.kind)) {
     const FixedPoint fixed = fixed_point(static_cast<double>(s.scale(s.input(0)) / s.scale(s.output())));
     const IntegerRange clamp = quantized_clamp(op.kind, s.output());
-    return {"clamp_s16", Call<Clamp16Args>{k.clamp_s16, {s.count(), fixed.multiplier, fixed.shift, clamp.low, clamp.high}}};
+    return whole<Clamp16Args>("clamp_s16", k.clamp_s16, {s.count(), fixed.multiplier, fixed.shift, clamp.low, clamp.high});
   }
   if (type == ElementType::s16 && op.kind == ActivationKind::tanh)
-    return {"tanh_s16", Call<Curve16Args>{k.tanh_s16, curve_args(s)}};
+    return whole<Curve16Args>("tanh_s16", k.tanh_s16, curve_args(s));
   if (type == ElementType::s16 && op.kind == ActivationKind::sigmoid)
-    return {"sigmoid_s16", Call<Curve16Args>{k.sigmoid_s16, curve_args(s)}};
+    return whole<Curve16Args>("sigmoid_s16", k.sigmoid_s16, curve_args(s));
   if (type != ElementType::f32) s.fail_type();
   const UnaryArgs args{s.count()};
   switch (op.kind) {
-    case ActivationKind::relu: return {"relu", Call<UnaryArgs>{k.relu, args}};
-    case ActivationKind::relu6: return {"relu6", Call<UnaryArgs>{k.relu6, args}};
-    case ActivationKind::relu_n1_to_1: return {"relu_n1_to_1", Call<UnaryArgs>{k.relu_n1_to_1, args}};
-    case ActivationKind::relu_0_to_1: return {"relu_0_to_1", Call<UnaryArgs>{k.relu_0_to_1, args}};
-    case ActivationKind::elu: return {"elu", Call<UnaryArgs>{k.elu, args}};
-    case ActivationKind::tanh: return {"tanh", Call<UnaryArgs>{k.tanh, args}};
-    case ActivationKind::sigmoid: return {"sigmoid", Call<UnaryArgs>{k.sigmoid, args}};
-    case ActivationKind::hard_sigmoid: return {"hard_sigmoid", Call<UnaryArgs>{k.hard_sigmoid, args}};
+    case ActivationKind::relu: return whole<UnaryArgs>("relu", k.relu, args);
+    case ActivationKind::relu6: return whole<UnaryArgs>("relu6", k.relu6, args);
+    case ActivationKind::relu_n1_to_1: return whole<UnaryArgs>("relu_n1_to_1", k.relu_n1_to_1, args);
+    case ActivationKind::relu_0_to_1: return whole<UnaryArgs>("relu_0_to_1", k.relu_0_to_1, args);
+    case ActivationKind::elu: return whole<UnaryArgs>("elu", k.elu, args);
+    case ActivationKind::tanh: return whole<UnaryArgs>("tanh", k.tanh, args);
+    case ActivationKind::sigmoid: return whole<UnaryArgs>("sigmoid", k.sigmoid, args);
+    case ActivationKind::hard_sigmoid: return whole<UnaryArgs>("hard_sigmoid", k.hard_sigmoid, args);
     case ActivationKind::none: s.fail("does nothing");
   }
   check(false);
@@ -112,7 +112,7 @@ NodeCall edges_call(const Site& s, int top, int left) {
   const int element = static_cast<int>(element_size(s.input(0).type));
   const int32_t fill = s.input(0).quantization ? s.zero_point(s.input(0)) : 0;
   const EdgesArgs args{x[1], x[2], y[1], y[2], top, left, element * x[3], element, fill};
-  return {"edges", Call<EdgesArgs>{s.kernels.elementwise.edges, args}};
+  return whole<EdgesArgs>("edges", s.kernels.elementwise.edges, args);
 }
 
 }  // namespace
@@ -143,7 +143,7 @@ NodeCall call_for(const Add&, const Site& s) {
   BinaryArgs args = binary_args(s);
   const ElementwiseKernels& k = s.kernels.elementwise;
   const ElementType type = s.input(0).type;
-  if (type == ElementType::f32) return {"add_f32", Call<BinaryArgs>{k.add_f32, args}, 0, 2};
+  if (type == ElementType::f32) return whole<BinaryArgs>("add_f32", k.add_f32, args, 2);
   if (type != ElementType::s8 && type != ElementType::s16) s.fail_type();
   args.left_shift = type == ElementType::s8 ? 20 : 15;
   const double twice_max = 2 * std::max(s.scale(s.input(0)), s.scale(s.input(1)));
@@ -155,20 +155,20 @@ NodeCall call_for(const Add&, const Site& s) {
   set(static_cast<double>(s.scale(s.input(1))) / twice_max, args.b_multiplier, args.b_shift);
   const float unit = static_cast<float>(1 << args.left_shift) * s.scale(s.output());
   set(twice_max / static_cast<double>(unit), args.output_multiplier, args.output_shift);
-  if (type == ElementType::s8) return {"add_s8", Call<BinaryArgs>{k.add_s8, args}, 0, 2};
-  return {"add_s16", Call<BinaryArgs>{k.add_s16, args}, 0, 2};
+  if (type == ElementType::s8) return whole<BinaryArgs>("add_s8", k.add_s8, args, 2);
+  return whole<BinaryArgs>("add_s16", k.add_s16, args, 2);
 }
 
 NodeCall call_for(const Mul&, const Site& s) {
   BinaryArgs args = binary_args(s);
   const ElementwiseKernels& k = s.kernels.elementwise;
   const ElementType type = s.input(0).type;
-  if (type == ElementType::f32) return {"multiply_f32", Call<BinaryArgs>{k.multiply_f32, args}, 0, 2};
+  if (type == ElementType::f32) return whole<BinaryArgs>("multiply_f32", k.multiply_f32, args, 2);
   const float product = s.scale(s.input(0)) * s.scale(s.input(1));
   const FixedPoint fixed = fixed_point(static_cast<double>(product / s.scale(s.output())));
   args.output_multiplier = fixed.multiplier, args.output_shift = fixed.shift;
-  if (type == ElementType::s8) return {"multiply_s8", Call<BinaryArgs>{k.multiply_s8, args}, 0, 2};
-  if (type == ElementType::s16) return {"multiply_s16", Call<BinaryArgs>{k.multiply_s16, args}, 0, 2};
+  if (type == ElementType::s8) return whole<BinaryArgs>("multiply_s8", k.multiply_s8, args, 2);
+  if (type == ElementType::s16) return whole<BinaryArgs>("multiply_s16", k.multiply_s16, args, 2);
   s.fail_type();
 }
 
@@ -177,12 +177,12 @@ NodeCall call_for(const Quantize&, const Site& s) {
   const ElementType x = s.input(0).type, y = s.output().type;
   if (x == ElementType::f32) {
     const QuantizeArgs args{s.count(), s.scale(s.output()), s.zero_point(s.output())};
-    if (y == ElementType::s8) return {"quantize_f32_s8", Call<QuantizeArgs>{k.f32_to_s8, args}};
-    if (y == ElementType::s16) return {"quantize_f32_s16", Call<QuantizeArgs>{k.f32_to_s16, args}};
+    if (y == ElementType::s8) return whole<QuantizeArgs>("quantize_f32_s8", k.f32_to_s8, args);
+    if (y == ElementType::s16) return whole<QuantizeArgs>("quantize_f32_s16", k.f32_to_s16, args);
   } else if (x == y && (x == ElementType::s8 || x == ElementType::s16)) {
     const FixedPoint fixed = fixed_point(static_cast<double>(s.scale(s.input(0))) / static_cast<double>(s.scale(s.output())));
     const RequantizeArgs args{s.count(), s.zero_point(s.input(0)), s.zero_point(s.output()), fixed.multiplier, fixed.shift};
-    return {"requantize", Call<RequantizeArgs>{x == ElementType::s8 ? k.s8_to_s8 : k.s16_to_s16, args}};
+    return whole<RequantizeArgs>("requantize", x == ElementType::s8 ? k.s8_to_s8 : k.s16_to_s16, args);
   }
   s.fail_type();
 }
@@ -190,8 +190,8 @@ NodeCall call_for(const Quantize&, const Site& s) {
 NodeCall call_for(const Dequantize&, const Site& s) {
   const QuantizeKernels& k = s.kernels.quantize;
   const QuantizeArgs args{s.count(), s.scale(s.input(0)), s.zero_point(s.input(0))};
-  if (s.input(0).type == ElementType::s8) return {"dequantize_s8", Call<QuantizeArgs>{k.s8_to_f32, args}};
-  if (s.input(0).type == ElementType::s16) return {"dequantize_s16", Call<QuantizeArgs>{k.s16_to_f32, args}};
+  if (s.input(0).type == ElementType::s8) return whole<QuantizeArgs>("dequantize_s8", k.s8_to_f32, args);
+  if (s.input(0).type == ElementType::s16) return whole<QuantizeArgs>("dequantize_s16", k.s16_to_f32, args);
   s.fail_type();
 }
 

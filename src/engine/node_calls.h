@@ -18,6 +18,7 @@ struct Site {
   const KernelTable& kernels;
   ConstantStore& constants;
   std::string_view wanted;  // which of several kernels; empty: the one that mostly is the fastest
+  const ThreadOptions& threads;
 
   const Value& input(size_t i) const { return graph.value(node.inputs[i]); }
   const Value& output() const { return graph.value(node.output); }
@@ -42,6 +43,13 @@ struct Site {
     return constants.keep(data);
   }
 };
+
+/// A call in one part.
+template <class Args>
+NodeCall whole(std::string_view name, KernelFunction<Args> kernel, const Args& args, int operands = 1,
+               size_t scratch_bytes = 0) {
+  return {.kernel = name, .parts = {{Call<Args>{kernel, args}}}, .scratch_bytes = scratch_bytes, .operands = operands};
+}
 
 template <class Geometry, class Op>
 void set_window(Geometry& g, const Shape& in, const Shape& out, const Op& op, int window_h, int window_w) {

@@ -72,21 +72,25 @@ size_t node_bytes(const Graph& graph, const Node& node, const NodeCall& call) {
 
 }  // namespace
 
-Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
+Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), threads_(options.threads) {
+  if (threads_.count < 1 || threads_.count > kMostThreads)
+    throw Error("a plan has 1 to " + std::to_string(kMostThreads) + " threads");
   ConstantStore constants;
   Buffers buffers(graph, options.keep_all_values);
-  std::vector<size_t> scratch;
+  std::vector<std::vector<size_t>> scratch;  // buffers of each step's parts
   std::vector<const Node*> nodes;
   std::vector<int> operands;
   for (const Node& node : graph.nodes) {
     if (std::holds_alternative<Reshape>(node.op)) continue;
     const auto wanted = options.ways.find(node.name);
     NodeCall made = make_call(graph, node, kernels(isa_), constants,
-                              wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second));
+                              wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second), threads_);
     const int index = static_cast<int>(steps_.size());
     for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[i], index);
     buffers.use(node.output, index);
-    scratch.push_back(buffers.add_scratch(made.scratch_bytes, index));
+    scratch.emplace_back();
+    for (size_t part = 0; part < made.parts.size(); ++part)
+      scratch.back().push_back(buffers.add_scratch(made.scratch_bytes, index));
     nodes.push_back(&node);
     operands.push_back(made.operands);
     const size_t bytes = node_bytes(graph, node, made);
@@ -94,7 +98,7 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
                       .kernel = made.kernel,
                       .way = made.way,
                       .ways = std::move(made.ways),
-                      .call = std::move(made.call),
+                      .parts = std::move(made.parts),
                       .multiply_adds = slimpilot::multiply_adds(graph, node),
                       .bytes = bytes});
   }
@@ -113,7 +117,8 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa) {
         steps_[s].input[i].offset = buffers.offset(nodes[s]->inputs[i]);
     }
     steps_[s].output = buffers.offset(nodes[s]->output);
-    steps_[s].scratch = buffers.scratch_offset(scratch[s]);
+    for (size_t part = 0; part < scratch[s].size(); ++part)
+      steps_[s].parts[part].scratch = buffers.scratch_offset(scratch[s][part]);
   }
   for (const ValueId id : graph.inputs) inputs_.push_back(view(graph, buffers, id));
   for (const ValueId id : graph.outputs) outputs_.push_back(view(graph, buffers, id));

@@ -27,6 +27,13 @@ using AnyCall = std::variant<Call<Conv2dArgs>, Call<DenseArgs>, Call<DepthwiseAr
                              Call<LookupArgs>, Call<Curve16Args>, Call<Clamp16Args>, Call<BinaryArgs>, Call<ScaleArgs>,
                              Call<EdgesArgs>, Call<QuantizeArgs>, Call<RequantizeArgs>, Call<ConvLstm2dArgs>>;
 
+/// A share of a step that one thread computes.
+struct Part {
+  AnyCall call;
+  size_t input = 0, output = 0;  // where its first operand and its result begin: bytes behind the step's
+  size_t scratch = 0;            // offset in the arena
+};
+
 /// Where an operand is: `constant` if set, else at `offset` in the arena.
 struct Operand {
   const void* constant = nullptr;
@@ -38,9 +45,9 @@ struct Step {
   std::string_view kernel;             // "conv2d_s8", …
   std::string_view way;                // "avx2", …: which of several that compute the same
   std::vector<std::string_view> ways;  // all of them; empty: there is one
-  AnyCall call;
+  std::vector<Part> parts;             // at most as many as the plan has threads; they write different bytes
   Operand input[2];
-  size_t output = 0, scratch = 0;  // offsets in the arena
+  size_t output = 0;  // offset in the arena
   int64_t multiply_adds = 0;
   size_t bytes = 0;  // weights and activations, each counted once
 };
@@ -58,10 +65,18 @@ struct TensorView {
 /// By name of the step: the way to compute it (Step::way).
 using Ways = std::map<std::string, std::string>;
 
+inline constexpr int kMostThreads = 64;
+
+struct ThreadOptions {
+  int count = 1;                 // 1 … kMostThreads; how many a session has
+  int64_t least_work = 100'000;  // multiply-adds that are worth the microsecond it takes to hand them to a thread
+};
+
 struct PlanOptions {
   Isa isa = selected_isa();
   Ways ways = {};                // steps that are not named have the way that mostly is the fastest; see choose_ways.h
   bool keep_all_values = false;  // every value keeps its own place, so that it can be read after a run
+  ThreadOptions threads = {};    // change no result
 };
 
 class Plan {
@@ -70,6 +85,7 @@ class Plan {
   explicit Plan(const Graph& graph, const PlanOptions& options = {});
 
   Isa isa() const { return isa_; }
+  const ThreadOptions& threads() const { return threads_; }
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<TensorView>& inputs() const { return inputs_; }
   const std::vector<TensorView>& outputs() const { return outputs_; }
@@ -79,6 +95,7 @@ class Plan {
 
  private:
   Isa isa_;
+  ThreadOptions threads_;
   std::vector<Step> steps_;
   std::vector<TensorView> inputs_, outputs_, values_;
   std::vector<AlignedBytes> constants_;

@@ -25,6 +25,10 @@ void append_reals(const std::byte* data, const TensorView& t, std::vector<float>
 
 }  // namespace
 
+Session::Session(const Plan& plan) : plan_(&plan), arena_(aligned_bytes(plan.arena_bytes())) {
+  if (plan.threads().count > 1) workers_ = std::make_unique<WorkerPool>(plan.threads().count);
+}
+
 void Session::write_input(std::span<const float> numbers, size_t i) {
   const TensorView& view = plan_->inputs()[i];
   check(static_cast<int64_t>(numbers.size()) == element_count(view.shape));
@@ -40,11 +44,19 @@ void Session::write_input(std::span<const float> numbers, size_t i) {
          {{numbers.data(), nullptr}, target.data(), nullptr});
 }
 
+void Session::run_part(const Step& step, const Part& part) noexcept {
+  const auto operand = [&](const Operand& o) {
+    return o.constant ? static_cast<const std::byte*>(o.constant) : base() + o.offset;
+  };
+  const Io io{
+      {operand(step.input[0]) + part.input, operand(step.input[1])}, base() + step.output + part.output, base() + part.scratch};
+  std::visit([&](const auto& call) { call.kernel(call.args, io); }, part.call);
+}
+
 void Session::run_step(size_t i) noexcept {
   const Step& step = plan_->steps()[i];
-  const auto operand = [&](const Operand& o) -> const void* { return o.constant ? o.constant : base() + o.offset; };
-  const Io io{{operand(step.input[0]), operand(step.input[1])}, base() + step.output, base() + step.scratch};
-  std::visit([&](const auto& call) { call.kernel(call.args, io); }, step.call);
+  if (step.parts.size() == 1) return run_part(step, step.parts[0]);
+  workers_->run(step.parts.size(), [&](size_t part) { run_part(step, step.parts[part]); });
 }
 
 void Session::run() noexcept {

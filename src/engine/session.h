@@ -3,17 +3,20 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "engine/plan.h"
+#include "engine/worker_pool.h"
 
 namespace slimpilot {
 
-/// Runs one image at a time. The plan must outlive the session; a session belongs to one thread at a time.
+/// Runs one image at a time. The plan must outlive the session; a session belongs to one thread at a time, and has the others
+/// of the plan's threads for itself.
 class Session {
  public:
-  explicit Session(const Plan& plan) : plan_(&plan), arena_(aligned_bytes(plan.arena_bytes())) {}
+  explicit Session(const Plan& plan);
 
   const Plan& plan() const { return *plan_; }
 
@@ -23,7 +26,8 @@ class Session {
   /// Writes real numbers to input `i`, quantized if it takes integers.
   void write_input(std::span<const float> numbers, size_t i = 0);
 
-  /// Computes the outputs. Allocates nothing, takes no lock, cannot fail. The inputs may be overwritten by it.
+  /// Computes the outputs. Allocates nothing, takes no lock, cannot fail; with one thread it makes no system call. The inputs
+  /// may be overwritten by it.
   void run() noexcept;
 
   /// Runs step `i` alone, for measurements.
@@ -42,11 +46,13 @@ class Session {
   void read(const TensorView& tensor, std::vector<float>& result) const;
 
  private:
+  void run_part(const Step& step, const Part& part) noexcept;
   std::byte* base() { return reinterpret_cast<std::byte*>(arena_.data()); }
   std::span<std::byte> at(const TensorView& t) { return {base() + t.offset, t.bytes()}; }
 
   const Plan* plan_;
   AlignedBytes arena_;
+  std::unique_ptr<WorkerPool> workers_;  // none with one thread
 };
 
 }  // namespace slimpilot

@@ -20,8 +20,8 @@ const void* ConstantStore::keep_bytes(std::span<const std::byte> data) {
 }
 
 NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                   std::string_view way) {
-  const Site site{graph, node, kernels, constants, way};
+                   std::string_view way, const ThreadOptions& threads) {
+  const Site site{graph, node, kernels, constants, way, threads};
   return std::visit([&](const auto& op) { return call_for(op, site); }, node.op);
 }
 

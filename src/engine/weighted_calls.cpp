@@ -131,30 +131,117 @@ const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedK
   return *choice;
 }
 
+template <class T>
+const T* behind(const T* per_output, int outputs) {
+  return per_output == nullptr ? nullptr : per_output + outputs;
+}
+
+/// Those of the outputs from `first` on.
+RealResult from_output(int first, const RealResult& all) {
+  RealResult result = all;
+  result.bias = behind(all.bias, first);
+  result.weight_scale = behind(all.weight_scale, first);
+  return result;
+}
+
+IntegerResult from_output(int first, const IntegerResult& all) {
+  IntegerResult result = all;
+  result.bias = behind(all.bias, first);
+  result.bias64 = behind(all.bias64, first);
+  result.multiplier = behind(all.multiplier, first);
+  result.shift = behind(all.shift, first);
+  result.weight_sum = behind(all.weight_sum, first);
+  return result;
+}
+
+/// What one thread computes of a layer: the arguments but weights and results, and which outputs they are about.
+template <class Args>
+struct Share {
+  Args args;
+  int first, outputs;
+  size_t input, output, scratch;  // bytes: where it begins, see Part; of scratch
+};
+
 /// Chooses among the kernels for the types of activations and weights, and fills the arguments that they share.
 template <class Args>
 NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
-                     std::span<const std::string_view> names, Args args, ActivationKind activation, const Value& weights,
-                     const WeightShape& shape, size_t scratch) {
+                     std::span<const std::string_view> names, std::span<const Share<Args>> shares, ActivationKind activation,
+                     const Value& weights, const WeightShape& shape) {
   const Variant<Args> variant = variant_of<Args>(s, weights);
   std::vector<std::string_view> ways;
   const PackedKernels<Args>& kernels = chosen(s, known, variant, weights, shape, ways);
   const PackedKernel<Args>& kernel = kernels.*variant.kernel;
   const bool real = s.input(0).type == ElementType::f32;
-  if (real)
-    args.real = real_result(s, activation, shape.outputs);
-  else
-    args.integer = integer_result(s, activation, shape.outputs);
-  if (weights.type == ElementType::s8) args.integer.weight_sum = s.keep_channels(weight_sums(weights, shape.outputs));
-  const auto packed = pack_weights(weights.data, shape, element_size(weights.type), kernel.layout);
-  args.weights = s.constants.keep(packed);
+  const RealResult real_results = real ? real_result(s, activation, shape.outputs) : RealResult{};
+  IntegerResult integer_results = real ? IntegerResult{} : integer_result(s, activation, shape.outputs);
+  if (weights.type == ElementType::s8) integer_results.weight_sum = s.keep_channels(weight_sums(weights, shape.outputs));
   const auto name = std::ranges::find_if(names, [&](std::string_view n) { return n.ends_with(variant.suffix); });
-  return {.kernel = *name,
-          .call = Call<Args>{kernel.run, args},
-          .scratch_bytes = scratch,
-          .weight_bytes = packed.size(),
-          .way = kernels.name,
-          .ways = std::move(ways)};
+  NodeCall made{.kernel = *name, .way = kernels.name, .ways = std::move(ways)};
+  const size_t weight_size = element_size(weights.type);
+  const size_t output_bytes = weight_size * static_cast<size_t>(shape.rows) * static_cast<size_t>(shape.k);
+  const void* kept = nullptr;
+  for (const Share<Args>& share : shares) {
+    Args args = share.args;
+    args.real = from_output(share.first, real_results);
+    args.integer = from_output(share.first, integer_results);
+    if (kept == nullptr || share.outputs != shape.outputs) {  // shares of all outputs have the same weights
+      const auto own =
+          std::span(weights.data)
+              .subspan(output_bytes * static_cast<size_t>(share.first), output_bytes * static_cast<size_t>(share.outputs));
+      const auto packed = pack_weights(own, {share.outputs, shape.rows, shape.k}, weight_size, kernel.layout);
+      kept = s.constants.keep(packed);
+      made.weight_bytes += packed.size();
+    }
+    args.weights = kept;
+    made.parts.push_back({.call = Call<Args>{kernel.run, args}, .input = share.input, .output = share.output});
+    made.scratch_bytes = std::max(made.scratch_bytes, share.scratch);
+  }
+  return made;
+}
+
+/// How many threads have something to do, of `most`, with so much work in all (multiply-adds).
+int useful_threads(const Site& s, int64_t work, int64_t most) {
+  return static_cast<int>(std::clamp<int64_t>(work / s.threads.least_work, 1, std::min<int64_t>(s.threads.count, most)));
+}
+
+/// Rows of the result, with the rows of the image that they are made of.
+std::vector<Share<Conv2dArgs>> row_shares(const Site& s, const Conv2dArgs& all) {
+  const Value& x = s.input(0);
+  // A range of numbers that is found on the fly is that of the whole image.
+  const bool hybrid = x.type == ElementType::f32 && s.input(1).type == ElementType::s8;
+  const int count = hybrid ? 1 : useful_threads(s, multiply_adds(s.graph, s.node), all.out_h);
+  const auto row_bytes = [](const Value& v) {
+    return static_cast<size_t>(v.shape[2]) * static_cast<size_t>(v.shape[3]) * element_size(v.type);
+  };
+  if (count == 1) return {{all, 0, all.out_c, 0, 0, conv2d_scratch_bytes(all)}};
+  std::vector<Share<Conv2dArgs>> shares;
+  for (int i = 0; i < count; ++i) {
+    const int first = all.out_h * i / count, end = all.out_h * (i + 1) / count;
+    const int top = first * all.stride_h - all.pad_top, bottom = (end - 1) * all.stride_h - all.pad_top + all.kernel_h;
+    const int first_in = std::max(top, 0), end_in = std::min(bottom, all.in_h);
+    Conv2dArgs args = all;
+    args.out_h = end - first, args.in_h = end_in - first_in;
+    args.pad_top = first_in - top, args.pad_bottom = bottom - end_in;
+    shares.push_back({args, 0, all.out_c, row_bytes(x) * static_cast<size_t>(first_in),
+                      row_bytes(s.output()) * static_cast<size_t>(first), conv2d_scratch_bytes(args)});
+  }
+  return shares;
+}
+
+/// Some of the outputs, in multiples that keep what there is per output where vectors want it.
+std::vector<Share<DenseArgs>> output_shares(const Site& s, const DenseArgs& all) {
+  const int blocks = (all.outputs + kChannelPadding - 1) / kChannelPadding;
+  const int count = all.rows > 1 ? 1 : useful_threads(s, multiply_adds(s.graph, s.node), blocks);
+  std::vector<Share<DenseArgs>> shares;
+  for (int i = 0; i < count; ++i) {
+    const int first = blocks * i / count * kChannelPadding;
+    const int end = std::min(blocks * (i + 1) / count * kChannelPadding, all.outputs);
+    DenseArgs args = all;
+    args.outputs = end - first;
+    shares.push_back(
+        {args, first, args.outputs, 0, static_cast<size_t>(first) * element_size(s.output().type), dense_scratch_bytes(args)});
+  }
+  return shares;
 }
 
 /// float16 as float32, which is exact. A convolution reads its few weights from the cache again and again: half the bytes would
@@ -179,8 +266,8 @@ NodeCall call_for(const Conv2D& op, const Site& s) {
   args.pad_bottom = padded_extent(x[1], w[1], op.stride_h, op.padding).after;
   args.pad_right = padded_extent(x[2], w[2], op.stride_w, op.padding).after;
   constexpr std::string_view names[] = {"conv2d_f32", "conv2d_s8", "conv2d_s16", "conv2d_hybrid"};
-  return packed_call(s, s.kernels.conv2d, names, args, op.activation, without_halves(s.constant(1)), {w[0], w[1], w[2] * w[3]},
-                     conv2d_scratch_bytes(args));
+  return packed_call<Conv2dArgs>(s, s.kernels.conv2d, names, row_shares(s, args), op.activation, without_halves(s.constant(1)),
+                                 {w[0], w[1], w[2] * w[3]});
 }
 
 NodeCall call_for(const Dense& op, const Site& s) {
@@ -188,10 +275,27 @@ NodeCall call_for(const Dense& op, const Site& s) {
   DenseArgs args{};
   args.rows = s.input(0).shape[0], args.inputs = w[1], args.outputs = w[0];
   constexpr std::string_view names[] = {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"};
-  return packed_call(s, s.kernels.dense, names, args, op.activation, s.constant(1), {w[0], 1, w[1]}, dense_scratch_bytes(args));
+  return packed_call<DenseArgs>(s, s.kernels.dense, names, output_shares(s, args), op.activation, s.constant(1),
+                                {w[0], 1, w[1]});
 }
 
 namespace {
+
+/// A call for each number by itself, in parts of whole pixels.
+template <class Args>
+NodeCall pixelwise(const Site& s, std::string_view name, KernelFunction<Args> kernel, const Args& all) {
+  constexpr int64_t kWork = 10;  // multiply-adds that take as long as one number
+  const int64_t pixels = all.count / all.channels, count = useful_threads(s, kWork * all.count, pixels);
+  NodeCall made{.kernel = name};
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t first = pixels * i / count * all.channels, end = pixels * (i + 1) / count * all.channels;
+    Args args = all;
+    args.count = end - first;
+    const auto bytes = [&](const Value& v) { return static_cast<size_t>(first) * element_size(v.type); };
+    made.parts.push_back({.call = Call<Args>{kernel, args}, .input = bytes(s.input(0)), .output = bytes(s.output())});
+  }
+  return made;
+}
 
 /// A 1×1 depthwise convolution of int8 is a function of one byte per channel: a table.
 NodeCall lookup_call(const Site& s, const DepthwiseArgs& depthwise) {
@@ -203,7 +307,7 @@ NodeCall lookup_call(const Site& s, const DepthwiseArgs& depthwise) {
   s.kernels.elementwise.depthwise_s8(column, {{input.data(), nullptr}, output.data(), nullptr});
   for (int c = 0; c < channels; ++c)
     for (int x = 0; x < 256; ++x) table[static_cast<size_t>(c * 256 + x)] = output[static_cast<size_t>(x * channels + c)];
-  return {"lookup_s8", Call<LookupArgs>{s.kernels.elementwise.lookup_s8, {s.count(), channels, s.constants.keep(table)}}};
+  return pixelwise<LookupArgs>(s, "lookup_s8", s.kernels.elementwise.lookup_s8, {s.count(), channels, s.constants.keep(table)});
 }
 
 }  // namespace
@@ -222,16 +326,16 @@ NodeCall call_for(const DepthwiseConv2D& op, const Site& s) {
     args.real = {s.keep_channels(constant_as_floats(s.constant(2))), nullptr, clamp_range(op.activation).low,
                  clamp_range(op.activation).high};
     if (pointwise && op.activation == ActivationKind::none)
-      return {"scale_f32", Call<ScaleArgs>{kernels.scale_f32, {s.count(), args.channels, kept, args.real.bias}}};
+      return pixelwise<ScaleArgs>(s, "scale_f32", kernels.scale_f32, {s.count(), args.channels, kept, args.real.bias});
     args.weights = kept;
-    return {"depthwise_f32", Call<DepthwiseArgs>{kernels.depthwise_f32, args}};
+    return whole<DepthwiseArgs>("depthwise_f32", kernels.depthwise_f32, args);
   }
   args.weights = s.constants.keep(constant_elements<int8_t>(s, 1, ElementType::s8));
   args.integer = integer_result(s, op.activation, args.channels);
-  if (type == ElementType::s16) return {"depthwise_s16", Call<DepthwiseArgs>{kernels.depthwise_s16, args}};
+  if (type == ElementType::s16) return whole<DepthwiseArgs>("depthwise_s16", kernels.depthwise_s16, args);
   if (type != ElementType::s8) s.fail_type();
   if (pointwise) return lookup_call(s, args);
-  return {"depthwise_s8", Call<DepthwiseArgs>{kernels.depthwise_s8, args}};
+  return whole<DepthwiseArgs>("depthwise_s8", kernels.depthwise_s8, args);
 }
 
 NodeCall call_for(const ConvLstm2D& op, const Site& s) {
@@ -247,7 +351,7 @@ NodeCall call_for(const ConvLstm2D& op, const Site& s) {
   a.bias = s.constants.keep(constant_as_floats(s.constant(3)));
   a.activation = real_function(op.activation);
   a.recurrent_activation = real_function(op.recurrent_activation);
-  return {"conv_lstm2d_f32", Call<ConvLstm2dArgs>{reference::conv_lstm2d_f32, a}, conv_lstm2d_scratch_bytes(a)};
+  return whole<ConvLstm2dArgs>("conv_lstm2d_f32", reference::conv_lstm2d_f32, a, 1, conv_lstm2d_scratch_bytes(a));
 }
 
 NodeCall call_for(const BatchNorm& op, const Site& s) {
@@ -261,7 +365,7 @@ NodeCall call_for(const BatchNorm& op, const Site& s) {
     offset.push_back(static_cast<float>(beta[c] - factor * mean[c]));
   }
   const ScaleArgs args{s.count(), static_cast<int>(scale.size()), s.constants.keep(scale), s.constants.keep(offset)};
-  return {"scale_f32", Call<ScaleArgs>{s.kernels.elementwise.scale_f32, args}};
+  return pixelwise<ScaleArgs>(s, "scale_f32", s.kernels.elementwise.scale_f32, args);
 }
 
 }  // namespace slimpilot
