@@ -2,6 +2,11 @@
 // Threads that share out work of microseconds.
 #include "engine/worker_pool.h"
 
+#include <string>
+#include <system_error>
+
+#include "base/error.h"
+
 namespace slimpilot {
 namespace {
 
@@ -24,9 +29,9 @@ uint32_t parts_left(uint64_t ticket) { return static_cast<uint32_t>(ticket); }
 WorkerPool::WorkerPool(int threads) {
   try {
     for (int i = 1; i < threads; ++i) threads_.emplace_back([this] { wait_for_work(); });
-  } catch (...) {
+  } catch (const std::system_error& error) {
     close();
-    throw;
+    throw Error("no more threads can be started: " + std::string(error.what()));
   }
 }
 

@@ -15,7 +15,7 @@ namespace slimpilot {
 /// too late, and then run() does not wait for them. Belongs to one thread at a time.
 class WorkerPool {
  public:
-  /// `threads`: with the caller's. Throws std::system_error when there can be no more of them.
+  /// `threads`: with the caller's. Throws Error when there can be no more of them.
   explicit WorkerPool(int threads);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
