@@ -8,6 +8,7 @@
 #include "engine/kernels/packing.h"
 #include "engine/node_calls.h"
 #include "engine/quantized_scale.h"
+#include "engine/shares.h"
 #include "graph/edit.h"
 
 namespace slimpilot {
@@ -154,14 +155,6 @@ IntegerResult from_output(int first, const IntegerResult& all) {
   return result;
 }
 
-/// What one thread computes of a layer: the arguments but weights and results, and which outputs they are about.
-template <class Args>
-struct Share {
-  Args args;
-  int first, outputs;
-  size_t input, output, scratch;  // bytes: where it begins, see Part; of scratch
-};
-
 /// Chooses among the kernels for the types of activations and weights, and fills the arguments that they share.
 template <class Args>
 NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
@@ -197,51 +190,6 @@ NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*
     made.scratch_bytes = std::max(made.scratch_bytes, share.scratch);
   }
   return made;
-}
-
-/// How many threads have something to do, of `most`, with so much work in all (multiply-adds).
-int useful_threads(const Site& s, int64_t work, int64_t most) {
-  return static_cast<int>(std::clamp<int64_t>(work / s.threads.least_work, 1, std::min<int64_t>(s.threads.count, most)));
-}
-
-/// Rows of the result, with the rows of the image that they are made of.
-std::vector<Share<Conv2dArgs>> row_shares(const Site& s, const Conv2dArgs& all) {
-  const Value& x = s.input(0);
-  // A range of numbers that is found on the fly is that of the whole image.
-  const bool hybrid = x.type == ElementType::f32 && s.input(1).type == ElementType::s8;
-  const int count = hybrid ? 1 : useful_threads(s, multiply_adds(s.graph, s.node), all.out_h);
-  const auto row_bytes = [](const Value& v) {
-    return static_cast<size_t>(v.shape[2]) * static_cast<size_t>(v.shape[3]) * element_size(v.type);
-  };
-  if (count == 1) return {{all, 0, all.out_c, 0, 0, conv2d_scratch_bytes(all)}};
-  std::vector<Share<Conv2dArgs>> shares;
-  for (int i = 0; i < count; ++i) {
-    const int first = all.out_h * i / count, end = all.out_h * (i + 1) / count;
-    const int top = first * all.stride_h - all.pad_top, bottom = (end - 1) * all.stride_h - all.pad_top + all.kernel_h;
-    const int first_in = std::max(top, 0), end_in = std::min(bottom, all.in_h);
-    Conv2dArgs args = all;
-    args.out_h = end - first, args.in_h = end_in - first_in;
-    args.pad_top = first_in - top, args.pad_bottom = bottom - end_in;
-    shares.push_back({args, 0, all.out_c, row_bytes(x) * static_cast<size_t>(first_in),
-                      row_bytes(s.output()) * static_cast<size_t>(first), conv2d_scratch_bytes(args)});
-  }
-  return shares;
-}
-
-/// Some of the outputs, in multiples that keep what there is per output where vectors want it.
-std::vector<Share<DenseArgs>> output_shares(const Site& s, const DenseArgs& all) {
-  const int blocks = (all.outputs + kChannelPadding - 1) / kChannelPadding;
-  const int count = all.rows > 1 ? 1 : useful_threads(s, multiply_adds(s.graph, s.node), blocks);
-  std::vector<Share<DenseArgs>> shares;
-  for (int i = 0; i < count; ++i) {
-    const int first = blocks * i / count * kChannelPadding;
-    const int end = std::min(blocks * (i + 1) / count * kChannelPadding, all.outputs);
-    DenseArgs args = all;
-    args.outputs = end - first;
-    shares.push_back(
-        {args, first, args.outputs, 0, static_cast<size_t>(first) * element_size(s.output().type), dense_scratch_bytes(args)});
-  }
-  return shares;
 }
 
 /// float16 as float32, which is exact. A convolution reads its few weights from the cache again and again: half the bytes would
@@ -280,22 +228,6 @@ NodeCall call_for(const Dense& op, const Site& s) {
 }
 
 namespace {
-
-/// A call for each number by itself, in parts of whole pixels.
-template <class Args>
-NodeCall pixelwise(const Site& s, std::string_view name, KernelFunction<Args> kernel, const Args& all) {
-  constexpr int64_t kWork = 10;  // multiply-adds that take as long as one number
-  const int64_t pixels = all.count / all.channels, count = useful_threads(s, kWork * all.count, pixels);
-  NodeCall made{.kernel = name};
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t first = pixels * i / count * all.channels, end = pixels * (i + 1) / count * all.channels;
-    Args args = all;
-    args.count = end - first;
-    const auto bytes = [&](const Value& v) { return static_cast<size_t>(first) * element_size(v.type); };
-    made.parts.push_back({.call = Call<Args>{kernel, args}, .input = bytes(s.input(0)), .output = bytes(s.output())});
-  }
-  return made;
-}
 
 /// A 1×1 depthwise convolution of int8 is a function of one byte per channel: a table.
 NodeCall lookup_call(const Site& s, const DepthwiseArgs& depthwise) {
