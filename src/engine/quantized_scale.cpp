@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace slimpilot {
 
@@ -15,6 +16,18 @@ FixedPoint fixed_point(double real) {
   if (shift < -31) return {0, 0};
   if (shift > 30) return {INT32_MAX, 30};
   return {static_cast<int32_t>(multiplier), shift};
+}
+
+bool fits_short_rescale(std::span<const int8_t> weights, std::span<const int32_t> bias, std::span<const int32_t> shift,
+                        int32_t input_zero_point) {
+  const int64_t most_input = std::max(127 - input_zero_point, input_zero_point + 128);
+  const size_t per_output = weights.size() / bias.size();
+  for (size_t o = 0; o < bias.size(); ++o) {
+    int64_t most = std::abs(int64_t{bias[o]});
+    for (const int8_t w : weights.subspan(o * per_output, per_output)) most += most_input * std::abs(int{w});
+    if (shift[o] < -22 || most << std::max(shift[o], 0) >= int64_t{1} << 30) return false;
+  }
+  return true;
 }
 
 int32_t quantize_limited(float real, float scale, int32_t zero_point, ElementType type) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "graph/graph.h"
 
@@ -14,6 +15,11 @@ struct FixedPoint {
   int shift;
 };
 FixedPoint fixed_point(double real);
+
+/// Whether IntegerResult::short_rescale holds for outputs whose weights lie one after the other: no sum, whatever the inputs,
+/// leaves ±2³⁰ when it is shifted to the left, and no result is shifted further to the right than 22.
+bool fits_short_rescale(std::span<const int8_t> weights, std::span<const int32_t> bias, std::span<const int32_t> shift,
+                        int32_t input_zero_point);
 
 /// zero_point + round(real / scale), limited to the type.
 int32_t quantize_limited(float real, float scale, int32_t zero_point, ElementType type);

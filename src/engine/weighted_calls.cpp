@@ -76,13 +76,16 @@ IntegerResult integer_result(const Site& s, ActivationKind activation, int outpu
   }
   const IntegerRange clamp = quantized_clamp(activation, s.output());
   IntegerResult result{};
-  if (s.input(0).type == ElementType::s16)
+  result.input_zero_point = s.zero_point(s.input(0));
+  if (s.input(0).type == ElementType::s16) {
     result.bias64 = s.keep_channels(constant_elements<int64_t>(s, 2, ElementType::s64));
-  else
-    result.bias = s.keep_channels(constant_elements<int32_t>(s, 2, ElementType::s32));
+  } else {
+    std::vector<int32_t> bias = constant_elements<int32_t>(s, 2, ElementType::s32);
+    result.short_rescale = fits_short_rescale(s.constant(1).elements<int8_t>(), bias, shift, result.input_zero_point);
+    result.bias = s.keep_channels(std::move(bias));
+  }
   result.multiplier = s.keep_channels(std::move(multiplier));
   result.shift = s.keep_channels(std::move(shift));
-  result.input_zero_point = s.zero_point(s.input(0));
   result.output_zero_point = s.zero_point(s.output());
   result.low = clamp.low;
   result.high = clamp.high;

@@ -29,7 +29,8 @@ struct Buffers {
   void run(benchmark::State& state, const PackedKernel<Args>& kernel, Args args, int64_t multiply_adds) {
     args.weights = weights.data();
     args.real = {reals.data(), reals.data(), -1e30f, 1e30f};
-    args.integer = {integers.data(), wide.data(), integers.data(), shifts.data(), integers.data(), 0, 0, -128, 127, false};
+    args.integer = {integers.data(), wide.data(), integers.data(), shifts.data(), integers.data(), 0, 0, -128, 127,
+                    false,           true};
     const Io io{{input.data(), nullptr}, output.data(), scratch.data()};
     for (auto _ : state) kernel.run(args, io);
     state.SetItemsProcessed(state.iterations() * multiply_adds);

@@ -21,7 +21,8 @@ namespace slimpilot {
 enum class Variant { f32, f16, s8, s16, hybrid };
 inline constexpr Variant kVariants[] = {Variant::f32, Variant::f16, Variant::s8, Variant::s16, Variant::hybrid};
 
-/// `extreme`: integers only at the ends of their types, weights of −128, end zero points.
+/// `extreme`: integers only at the ends of their types, weights of −128, end zero points. `large_factors`: results are rescaled
+/// by more than 1, for which there is no short way.
 struct PackedCase {
   Variant variant;
   int inputs, outputs;  // elements in and out
@@ -29,6 +30,7 @@ struct PackedCase {
   bool extreme;
   int misalignment = 0;                         // bytes by which input and output miss a cache line
   WeightStorage suited = WeightStorage::plain;  // the weights are such as a technique leaves for it
+  bool large_factors = false;
 };
 
 inline size_t input_size(Variant v) { return v == Variant::s8 ? 1 : v == Variant::s16 ? 2 : 4; }
@@ -50,7 +52,7 @@ class PackedData {
       bias32[o] = static_cast<int32_t>(random_.uniform(-1e5, 1e5));
       bias64[o] = static_cast<int64_t>(random_.uniform(-1e8, 1e8));
       const double typical = c.variant == Variant::s16 ? 32768.0 * 128 * std::sqrt(k) / 4e4 : 128.0 * 128 * std::sqrt(k) / 150;
-      const FixedPoint fixed = fixed_point(random_.uniform(0.5, 2) / typical);
+      const FixedPoint fixed = fixed_point(c.large_factors ? random_.uniform(0.25, 1e6) : random_.uniform(0.5, 2) / typical);
       multiplier[o] = fixed.multiplier, shift[o] = fixed.shift;
     }
   }
@@ -58,11 +60,25 @@ class PackedData {
   RealResult real() const { return {bias.data(), weight_scale.data(), -3, 1e30f}; }
   IntegerResult integer() const {
     const bool s16 = case_.variant == Variant::s16;
-    return {bias32.data(),     bias64.data(),
-            multiplier.data(), shift.data(),
-            weight_sum.data(), s16 ? 0 : case_.extreme ? 127 : -7,
-            s16 ? 0 : 3,       s16 ? -32768 : -128,
-            s16 ? 32767 : 120, case_.weights.rows == 1};
+    const int32_t zero_point = s16 ? 0 : case_.extreme ? 127 : -7;
+    return {bias32.data(),
+            bias64.data(),
+            multiplier.data(),
+            shift.data(),
+            weight_sum.data(),
+            zero_point,
+            s16 ? 0 : 3,
+            s16 ? -32768 : -128,
+            s16 ? 32767 : 120,
+            case_.weights.rows == 1,
+            rescales_shortly(zero_point)};
+  }
+
+  bool rescales_shortly(int32_t zero_point) const {
+    if (case_.variant != Variant::s8) return false;
+    const auto outputs = static_cast<size_t>(case_.weights.outputs);
+    const std::span w(reinterpret_cast<const int8_t*>(weights.data()), weights.size());
+    return fits_short_rescale(w, std::span(bias32).first(outputs), std::span(shift).first(outputs), zero_point);
   }
 
   template <class Args>

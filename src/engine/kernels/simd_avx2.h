@@ -128,8 +128,33 @@ struct IntegerAvx2 {
     }
   };
 
-  static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
-    x = _mm256_add_epi32(x, _mm256_set1_epi32(zero_point));
+  /// rescale plus the zero point where IntegerResult::short_rescale holds. Both roundings and the zero point are in what is
+  /// added to the product of twice the sum, whose upper half is then only shifted; below zero halves go down, not up.
+  struct ShortRescale {
+    __m256i multiplier, odd_multiplier, left, right, negative, even_offset, odd_offset;
+    ShortRescale(const int32_t* multipliers, const int32_t* shifts, int32_t zero_point) {
+      const __m256i one = _mm256_set1_epi32(1), zero = _mm256_setzero_si256(), shift = load_sum(shifts);
+      const __m256i half = _mm256_set1_epi64x(int64_t{1} << 31);
+      multiplier = load_sum(multipliers);
+      odd_multiplier = _mm256_srli_epi64(multiplier, 32);
+      left = _mm256_add_epi32(_mm256_max_epi32(shift, zero), one);
+      right = _mm256_max_epi32(_mm256_sub_epi32(zero, shift), zero);
+      const __m256i offset = _mm256_add_epi32(_mm256_sllv_epi32(one, _mm256_sub_epi32(right, one)),  // half, 0 if right is 0
+                                              _mm256_sllv_epi32(_mm256_set1_epi32(zero_point), right));
+      even_offset = _mm256_add_epi64(_mm256_slli_epi64(offset, 32), half);
+      odd_offset = _mm256_add_epi64(_mm256_slli_epi64(_mm256_srli_epi64(offset, 32), 32), half);
+      negative = _mm256_blendv_epi8(_mm256_set1_epi32(INT32_MIN), offset, _mm256_cmpgt_epi32(right, zero));
+    }
+    __m256i operator()(__m256i x) const {
+      const __m256i twice = _mm256_sllv_epi32(x, left);
+      const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(twice, multiplier), even_offset);
+      const __m256i odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(twice, 32), odd_multiplier), odd_offset);
+      const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0b10101010);
+      return _mm256_srav_epi32(_mm256_add_epi32(high, _mm256_cmpgt_epi32(negative, high)), right);
+    }
+  };
+
+  static void store_s8(int8_t* y, Vector x, int32_t low, int32_t high, int lanes) {
     x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_set1_epi32(low)), _mm256_set1_epi32(high));
     int32_t wide[8];
     store_sum(wide, x);

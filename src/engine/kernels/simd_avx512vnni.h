@@ -94,9 +94,34 @@ struct IntegerAvx512Vnni {
     }
   };
 
+  /// See IntegerAvx2.
+  struct ShortRescale {
+    __m512i multiplier, odd_multiplier, left, right, negative, even_offset, odd_offset;
+    ShortRescale(const int32_t* multipliers, const int32_t* shifts, int32_t zero_point) {
+      const __m512i one = _mm512_set1_epi32(1), zero = _mm512_setzero_si512(), shift = load_sum(shifts);
+      const __m512i half = _mm512_set1_epi64(int64_t{1} << 31);
+      multiplier = load_sum(multipliers);
+      odd_multiplier = _mm512_srli_epi64(multiplier, 32);
+      left = _mm512_add_epi32(_mm512_max_epi32(shift, zero), one);
+      right = _mm512_max_epi32(_mm512_sub_epi32(zero, shift), zero);
+      const __m512i offset = _mm512_add_epi32(_mm512_sllv_epi32(one, _mm512_sub_epi32(right, one)),
+                                              _mm512_sllv_epi32(_mm512_set1_epi32(zero_point), right));
+      even_offset = _mm512_add_epi64(_mm512_slli_epi64(offset, 32), half);
+      odd_offset = _mm512_add_epi64(_mm512_slli_epi64(_mm512_srli_epi64(offset, 32), 32), half);
+      negative = _mm512_mask_mov_epi32(_mm512_set1_epi32(INT32_MIN), _mm512_cmpgt_epi32_mask(right, zero), offset);
+    }
+    __m512i operator()(__m512i x) const {
+      const __m512i twice = _mm512_sllv_epi32(x, left);
+      const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(twice, multiplier), even_offset);
+      const __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(twice, 32), odd_multiplier), odd_offset);
+      const __m512i high = _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
+      const __m512i down = _mm512_mask_sub_epi32(high, _mm512_cmpgt_epi32_mask(negative, high), high, _mm512_set1_epi32(1));
+      return _mm512_srav_epi32(down, right);
+    }
+  };
+
   static __mmask16 mask(int lanes) { return static_cast<__mmask16>(lanes >= 16 ? 0xFFFF : (1 << lanes) - 1); }
-  static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
-    x = _mm512_add_epi32(x, _mm512_set1_epi32(zero_point));
+  static void store_s8(int8_t* y, Vector x, int32_t low, int32_t high, int lanes) {
     x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_set1_epi32(low)), _mm512_set1_epi32(high));
     const __m128i bytes = _mm512_cvtepi32_epi8(x);
     if (lanes >= 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(y), bytes);  // a masked store takes longer
@@ -151,8 +176,7 @@ struct IntegerVnni256 : IntegerAvx2 {
   }
   static Vector load_weights(const Weight* w) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)); }
   static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm256_dpbusd_epi32(sum, x, w); }
-  static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
-    x = _mm256_add_epi32(x, _mm256_set1_epi32(zero_point));
+  static void store_s8(int8_t* y, Vector x, int32_t low, int32_t high, int lanes) {
     x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_set1_epi32(low)), _mm256_set1_epi32(high));
     const __m128i bytes = _mm256_cvtepi32_epi8(x);
     if (lanes >= 8) return _mm_storel_epi64(reinterpret_cast<__m128i*>(y), bytes);

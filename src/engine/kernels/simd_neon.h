@@ -96,6 +96,14 @@ struct IntegerNeon {
     }
   };
 
+  /// Nothing here is shorter than `sqrdmulh`.
+  struct ShortRescale : Rescale {
+    int32x4_t zero_point;
+    ShortRescale(const int32_t* multipliers, const int32_t* shifts, int32_t zero)
+        : Rescale(multipliers, shifts), zero_point(vdupq_n_s32(zero)) {}
+    int32x4_t operator()(int32x4_t x) const { return vaddq_s32(Rescale::operator()(x), zero_point); }
+  };
+
   /// rescale_once: a 64-bit shift of the product for each lane.
   struct RescaleOnce {
     int32x4_t multiplier;
@@ -112,8 +120,7 @@ struct IntegerNeon {
     }
   };
 
-  static void store_s8(int8_t* y, Vector x, int32_t zero_point, int32_t low, int32_t high, int lanes) {
-    x = vaddq_s32(x, vdupq_n_s32(zero_point));
+  static void store_s8(int8_t* y, Vector x, int32_t low, int32_t high, int lanes) {
     x = vminq_s32(vmaxq_s32(x, vdupq_n_s32(low)), vdupq_n_s32(high));
     const int16x4_t narrow = vmovn_s32(x);
     const int32_t four = vget_lane_s32(vreinterpret_s32_s8(vmovn_s16(vcombine_s16(narrow, narrow))), 0);
@@ -145,7 +152,8 @@ struct IntegerNeon {
       const float32x4_t away = vaddq_f32(scaled, vbslq_f32(sign, scaled, half));
       const float32x4_t whole = vaddq_f32(vrndq_f32(away), zero);
       const float32x4_t limited = vminnmq_f32(vmaxnmq_f32(whole, vdupq_n_f32(0)), vdupq_n_f32(255));
-      store_s8(target + i, vcvtq_s32_f32(limited), kUnsignedOffset, -128, 127, static_cast<int>(count - i < 4 ? count - i : 4));
+      const int32x4_t whole_s32 = vaddq_s32(vcvtq_s32_f32(limited), vdupq_n_s32(kUnsignedOffset));
+      store_s8(target + i, whole_s32, -128, 127, static_cast<int>(count - i < 4 ? count - i : 4));
     }
   }
 

@@ -11,11 +11,12 @@ namespace slimpilot {
 using Conv2dKernels = PackedKernels<Conv2dArgs>;
 
 /// Bytes of scratch that suffice for every kernel: the padded image in the kernel's own input type, a bit for each of its
-/// numbers (int16 has two planes), and per-output starts.
+/// numbers (int16 has two planes), per-output starts, and the sums of a row or how results are rescaled.
 inline constexpr size_t conv2d_scratch_bytes(const Conv2dArgs& a) {
   const size_t h = static_cast<size_t>(a.in_h + a.pad_top + a.pad_bottom),
                w = static_cast<size_t>(a.in_w + a.pad_left + a.pad_right);
-  return h * w * static_cast<size_t>(a.in_c) * 9 / 2 + 512 + (static_cast<size_t>(a.out_c) + kChannelPadding) * 8;
+  return h * w * static_cast<size_t>(a.in_c) * 9 / 2 + 512 +
+         (static_cast<size_t>(a.out_c) + kChannelPadding) * (8 + 4 * static_cast<size_t>(a.out_w + 8));
 }
 
 namespace reference {

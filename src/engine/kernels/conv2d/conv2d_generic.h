@@ -43,63 +43,79 @@ inline __attribute__((always_inline)) void accumulate_window(const PaddedImage<V
   }
 }
 
-/// One block of outputs: `first`… of the channels, N vectors.
+/// One block of outputs: `first`… of the channels.
 template <class V>
 struct OutputBlock {
   int first;
   const typename V::Weight* weights;
   const typename V::Sum* start;
-  ptrdiff_t start_stride;  // from one plane's start values to the next's
+};
+
+/// Where a tile's first pixel is in the result.
+struct Position {
+  int pixel, y, x;
+
+  void advance(const Conv2dArgs& a, int pixels) {
+    pixel += pixels;
+    for (x += pixels; x >= a.out_w; x -= a.out_w) ++y;
+  }
 };
 
 /// A function of its own: among others, inlined, the compiler would keep a part of the sums in memory.
-template <class V, int Planes, int P, int N, class Image, class Result>
-__attribute__((noinline)) void conv2d_tile(const Conv2dArgs& a, const Image& image, const OutputBlock<V>& block, int pixel,
+template <class V, int P, int N, class Image, class Result>
+__attribute__((noinline)) void conv2d_tile(const Conv2dArgs& a, const Image& image, const OutputBlock<V>& block, Position at,
                                            const Result& result) {
-  const typename V::In* x[Planes * P];
-  typename V::Vector sum[Planes * P][N];
-  int oy = pixel / a.out_w, ox = pixel % a.out_w;
+  const typename V::In* x[P];
+  typename V::Vector sum[P][N];
+  const ptrdiff_t step = static_cast<ptrdiff_t>(a.stride_w) * a.in_c;
+  const auto* row = image.data + at.y * a.stride_h * image.pitch;
   for (int p = 0; p < P; ++p) {
-    x[p] = image.data + oy * a.stride_h * image.pitch + static_cast<ptrdiff_t>(ox) * a.stride_w * a.in_c;
-    if (Planes == 2) x[(Planes - 1) * P + p] = x[p] + image.plane;
-    if (++ox == a.out_w) ox = 0, ++oy;
+    x[p] = row + at.x * step;
+    if (++at.x == a.out_w) at.x = 0, row += a.stride_h * image.pitch;
   }
-  for (int p = 0; p < Planes * P; ++p)
-    for (int n = 0; n < N; ++n)
-      sum[p][n] = V::load_sum(block.start + (p / P) * block.start_stride + block.first + n * V::kLanes);
-  accumulate_window<V, Planes * P, N>(image, x, a.kernel_h, a.kernel_w * a.in_c, block.weights, sum);
-  result(sum, pixel, block.first);
+  for (int n = 0; n < N; ++n) {
+    const typename V::Vector start = V::load_sum(block.start + block.first + n * V::kLanes);
+    for (int p = 0; p < P; ++p) sum[p][n] = start;
+  }
+  accumulate_window<V, P, N>(image, x, a.kernel_h, a.kernel_w * a.in_c, block.weights, sum);
+  result(sum, at.pixel, block.first);
 }
 
 /// All pixels in tiles of P, then of P/2, then one by one; a last tile reaches back over pixels that are already done.
-template <class V, int Planes, int P, int N, class Image, class Result>
+template <class V, int N, class Image, class Result>
 void conv2d_block(const Conv2dArgs& a, const Image& image, const OutputBlock<V>& block, const Result& result) {
+  constexpr int P = V::kTilePixels[N], kHalf = P / 2;
   const int pixels = a.out_h * a.out_w;
-  int pixel = 0;
-  for (; pixel + P <= pixels; pixel += P) conv2d_tile<V, Planes, P, N>(a, image, block, pixel, result);
-  constexpr int kHalf = P / 2;
-  for (; pixel + kHalf / 2 < pixels && pixels >= kHalf; pixel += kHalf)
-    conv2d_tile<V, Planes, kHalf, N>(a, image, block, pixel + kHalf <= pixels ? pixel : pixels - kHalf, result);
-  for (; pixel < pixels; ++pixel) conv2d_tile<V, Planes, 1, N>(a, image, block, pixel, result);
+  Position at{0, 0, 0};
+  for (; at.pixel + P <= pixels; at.advance(a, P)) conv2d_tile<V, P, N>(a, image, block, at, result);
+  for (; at.pixel + kHalf / 2 < pixels && pixels >= kHalf; at.advance(a, kHalf)) {
+    if (at.pixel + kHalf > pixels) {
+      const int last = pixels - kHalf;
+      at = {last, last / a.out_w, last % a.out_w};
+    }
+    conv2d_tile<V, kHalf, N>(a, image, block, at, result);
+  }
+  for (; at.pixel < pixels; at.advance(a, 1)) conv2d_tile<V, 1, N>(a, image, block, at, result);
 }
 
-template <class V, int Planes, int N, class Image, class Result>
+template <class V, int N, class Image, class Result>
 void conv2d_vectors(const Conv2dArgs& a, const Image& image, const OutputBlock<V>& block, const Result& result) {
-  if constexpr (N <= V::kMaxConvVectors) conv2d_block<V, Planes, V::kTilePixels[N] / Planes, N>(a, image, block, result);
+  if constexpr (N <= V::kMaxConvVectors) conv2d_block<V, N>(a, image, block, result);
 }
 
-template <class V, int Planes, class Image, class Result>
-void conv2d_blocks(const Conv2dArgs& a, const Image& image, OutputBlock<V> block, const Result& result) {
+template <class V, class Image, class Result>
+void conv2d_blocks(const Conv2dArgs& a, const Image& image, const typename V::Sum* start, const Result& result) {
   const ptrdiff_t groups = (a.kernel_w * a.in_c + V::kGroup - 1) / V::kGroup;
+  OutputBlock<V> block{0, static_cast<const typename V::Weight*>(a.weights), start};
   while (block.first < a.out_c) {
     const int left = (a.out_c - block.first + V::kLanes - 1) / V::kLanes;
     const int vectors = balanced_block(left, V::kMaxConvVectors);
     switch (vectors) {
-      case 1: conv2d_vectors<V, Planes, 1>(a, image, block, result); break;
-      case 2: conv2d_vectors<V, Planes, 2>(a, image, block, result); break;
-      case 3: conv2d_vectors<V, Planes, 3>(a, image, block, result); break;
-      case 4: conv2d_vectors<V, Planes, 4>(a, image, block, result); break;
-      case 5: conv2d_vectors<V, Planes, 5>(a, image, block, result); break;
+      case 1: conv2d_vectors<V, 1>(a, image, block, result); break;
+      case 2: conv2d_vectors<V, 2>(a, image, block, result); break;
+      case 3: conv2d_vectors<V, 3>(a, image, block, result); break;
+      case 4: conv2d_vectors<V, 4>(a, image, block, result); break;
+      case 5: conv2d_vectors<V, 5>(a, image, block, result); break;
     }
     block.first += vectors * V::kLanes;
     block.weights += a.kernel_h * groups * vectors * V::kLanes * V::kGroup;
@@ -145,7 +161,7 @@ struct ReadReal {
 /// How the windows run by: every group of every window.
 template <class V>
 struct AllGroups {
-  static PaddedImage<V> image(const Conv2dArgs&, const PaddedImage<V>& image, int, void*&) { return image; }
+  static PaddedImage<V> image(const Conv2dArgs&, const PaddedImage<V>& image, void*&) { return image; }
 };
 
 /// Real sums: reads the image where it is unless it needs padding.
@@ -155,39 +171,57 @@ void conv2d_real(const Conv2dArgs& a, const Io& io) noexcept {
   PaddedImage<V> image{input, static_cast<ptrdiff_t>(a.in_w) * a.in_c, 0};
   void* end = aligned(io.scratch);
   if (a.pad_top | a.pad_bottom | a.pad_left | a.pad_right) image = padded_image<V>(a, ReadReal<V>{input}, io.scratch, end);
-  const OutputBlock<V> block{0, static_cast<const typename V::Weight*>(a.weights), a.real.bias, 0};
-  conv2d_blocks<V, 1>(a, Windows<V>::image(a, image, 1, end), block,
-                      StoreReal<V>{static_cast<float*>(io.output), a.out_c, a.real});
-}
-
-/// Integer sums.
-template <class V, template <class> class Windows, class Read, class Result>
-void conv2d_integer(const Conv2dArgs& a, const Io& io, const Read& read, const Result& result) {
-  void* end;
-  const PaddedImage<V> padded = padded_image<V>(a, read, io.scratch, end);
-  const auto image = Windows<V>::image(a, padded, Read::kPlanes, end);
-  auto* start = static_cast<int32_t*>(end);
-  fill_starts<V>(read, a.integer, a.out_c, start);
-  const OutputBlock<V> block{0, static_cast<const int8_t*>(a.weights), start, a.out_c};
-  conv2d_blocks<V, Read::kPlanes>(a, image, block, result);
+  conv2d_blocks<V>(a, Windows<V>::image(a, image, end), a.real.bias,
+                   StoreReal<V>{static_cast<float*>(io.output), a.out_c, a.real});
 }
 
 template <class V, template <class> class Windows>
 void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
   const ReadS8<V> read{static_cast<const int8_t*>(io.input[0]), a.integer.input_zero_point};
-  conv2d_integer<V, Windows>(a, io, read, StoreS8<V>{static_cast<int8_t*>(io.output), a.out_c, a.integer});
+  void* end;
+  const PaddedImage<V> padded = padded_image<V>(a, read, io.scratch, end);
+  const auto image = Windows<V>::image(a, padded, end);
+  auto* start = static_cast<int32_t*>(end);
+  fill_starts<V>(read, a.integer, a.out_c, start);
+  auto* output = static_cast<int8_t*>(io.output);
+  if (a.integer.short_rescale) {
+    auto* rescale = static_cast<typename V::ShortRescale*>(aligned(start + a.out_c + kChannelPadding));
+    fill_rescale<V>(a.integer, a.out_c, rescale);
+    conv2d_blocks<V>(a, image, start, StoreS8Shortly<V>{output, a.out_c, a.integer.low, a.integer.high, rescale});
+  } else
+    conv2d_blocks<V>(a, image, start, through_memory<V>(StoreS8<V, typename V::Rescale>{output, a.out_c, a.integer}));
 }
 
-template <class V, template <class> class Windows>
+/// Row by row: the sums of the upper bytes wait in scratch for those of the lower ones.
+template <class V>
 void conv2d_s16(const Conv2dArgs& a, const Io& io) noexcept {
-  conv2d_integer<V, Windows>(a, io, ReadS16<V>{static_cast<const int16_t*>(io.input[0])},
-                             StoreS16<V>{static_cast<int16_t*>(io.output), a.out_c, a.integer});
+  const ReadS16<V> read{static_cast<const int16_t*>(io.input[0])};
+  void* end;
+  const PaddedImage<V> image = padded_image<V>(a, read, io.scratch, end);
+  auto* start = static_cast<int32_t*>(end);
+  fill_starts<V>(read, a.integer, a.out_c, start);
+  const KeepSums<V> upper{static_cast<int32_t*>(aligned(start + 2 * a.out_c + kChannelPadding)), a.out_c};
+  StoreS16<V> result{static_cast<int16_t*>(io.output), a.out_c, a.integer, upper};
+  Conv2dArgs row = a;
+  row.out_h = 1;
+  for (int y = 0; y < a.out_h; ++y, result.output += static_cast<ptrdiff_t>(a.out_w) * a.out_c) {
+    PaddedImage<V> part = image;
+    part.data += y * a.stride_h * image.pitch;
+    conv2d_blocks<V>(row, part, start, through_memory<V>(upper));
+    part.data += image.plane;
+    conv2d_blocks<V>(row, part, start + a.out_c, through_memory<V>(result));
+  }
 }
 
-template <class V, template <class> class Windows>
+template <class V>
 void conv2d_hybrid(const Conv2dArgs& a, const Io& io) noexcept {
   const ReadHybrid<V> read(static_cast<const float*>(io.input[0]), static_cast<ptrdiff_t>(a.in_h) * a.in_w * a.in_c);
-  conv2d_integer<V, Windows>(a, io, read, StoreHybrid<V>{static_cast<float*>(io.output), a.out_c, read.scale.scale, a.real});
+  void* end;
+  const PaddedImage<V> image = padded_image<V>(a, read, io.scratch, end);
+  auto* start = static_cast<int32_t*>(end);
+  fill_starts<V>(read, a.integer, a.out_c, start);
+  conv2d_blocks<V>(a, image, start,
+                   through_memory<V>(StoreHybrid<V>{static_cast<float*>(io.output), a.out_c, read.scale.scale, a.real}));
 }
 
 // One kernel per variant, register wrapper and way of the windows.
@@ -197,10 +231,10 @@ template <class V, template <class> class Windows = AllGroups>
 constexpr PackedKernel<Conv2dArgs> kConv2dReal{kConv2dLayout<V>, conv2d_real<V, Windows>};
 template <class V, template <class> class Windows = AllGroups>
 constexpr PackedKernel<Conv2dArgs> kConv2dS8{kConv2dLayout<V>, conv2d_s8<V, Windows>};
-template <class V, template <class> class Windows = AllGroups>
-constexpr PackedKernel<Conv2dArgs> kConv2dS16{kConv2dLayout<V>, conv2d_s16<V, Windows>};
-template <class V, template <class> class Windows = AllGroups>
-constexpr PackedKernel<Conv2dArgs> kConv2dHybrid{kConv2dLayout<V>, conv2d_hybrid<V, Windows>};
+template <class V>
+constexpr PackedKernel<Conv2dArgs> kConv2dS16{kConv2dLayout<V>, conv2d_s16<V>};
+template <class V>
+constexpr PackedKernel<Conv2dArgs> kConv2dHybrid{kConv2dLayout<V>, conv2d_hybrid<V>};
 
 }  // namespace
 }  // namespace slimpilot

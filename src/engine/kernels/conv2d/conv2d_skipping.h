@@ -66,8 +66,8 @@ inline __attribute__((always_inline)) void accumulate_window(const ActiveImage<V
 /// How the windows run by: groups that are zero at all pixels of a tile are left out.
 template <class V>
 struct ActiveGroups {
-  static ActiveImage<V> image(const Conv2dArgs& a, const PaddedImage<V>& image, int planes, void*& end) {
-    const ptrdiff_t count = planes * image.pitch * (a.in_h + a.pad_top + a.pad_bottom);
+  static ActiveImage<V> image(const Conv2dArgs& a, const PaddedImage<V>& image, void*& end) {
+    const ptrdiff_t count = image.pitch * (a.in_h + a.pad_top + a.pad_bottom);
     auto* bits = static_cast<uint8_t*>(end);
     mark_active<V>(image.data, count, bits);
     end = aligned(bits + (count + 7) / 8 + 8);

@@ -20,13 +20,22 @@ Conv2dArgs conv_args(const Geometry& g) {
   return a;
 }
 
-void compare_all(const Geometry& g, bool extreme, int misalignment) {
+void compare_all(const Geometry& g, bool extreme, int misalignment, bool large_factors = false) {
   const Conv2dArgs args = conv_args(g);
   for (const Variant variant : kVariants) {
     if (variant == Variant::f16) continue;  // plans make them float32
-    const PackedCase c{variant, g.h * g.w * g.c, args.out_h * args.out_w * g.out_c, {g.out_c, g.kernel, g.kernel * g.c},
-                       extreme, misalignment};
+    const PackedCase c{variant,
+                       g.h * g.w * g.c,
+                       args.out_h * args.out_w * g.out_c,
+                       {g.out_c, g.kernel, g.kernel * g.c},
+                       extreme,
+                       misalignment,
+                       WeightStorage::plain,
+                       large_factors};
     const PackedData data(c, 7);
+    if (variant == Variant::s8) {
+      EXPECT_NE(data.integer().short_rescale, large_factors);
+    }
     const auto expected = data.run(variant_of(reference::conv2d, variant), args, conv2d_scratch_bytes(args));
     for (const Isa isa : supported_isas()) {
       SCOPED_TRACE(std::string(isa_name(isa)) + " variant " + std::to_string(static_cast<int>(variant)) + " " +
@@ -52,6 +61,31 @@ TEST(Conv2d, EveryIsaEqualsTheReferenceAtAwkwardSizes) {
 TEST(Conv2d, EveryIsaEqualsTheReferenceAtExtremeValues) {
   compare_all({7, 9, 64, 20, 3, 1, Padding::same}, true, 0);
   compare_all({9, 9, 3, 33, 5, 2, Padding::valid}, true, 0);
+}
+
+TEST(Conv2d, EveryIsaEqualsTheReferenceWhereResultsGrow) {
+  compare_all({9, 11, 5, 36, 3, 1, Padding::same}, false, 0, true);
+  compare_all({9, 12, 3, 8, 5, 2, Padding::valid}, true, 0, true);
+}
+
+/// Halves, signs and ends: every sum of a window, rescaled by factors that make ties likely.
+TEST(Conv2d, ResultsAreRoundedTwiceInEveryLane) {
+  for (const int shift : {0, -1, -2, -7, -22}) {
+    const Geometry g{16, 17, 1, 40, 2, 1, Padding::same};
+    const Conv2dArgs plain = conv_args(g);
+    PackedData data({Variant::s8, 272, 272 * 40, {40, 2, 2}, false}, 3);
+    for (int i = 0; i < 272; ++i) data.input[static_cast<size_t>(i)] = static_cast<std::byte>(i);
+    for (size_t o = 0; o < 40; ++o) {
+      data.shift[o] = shift, data.multiplier[o] = (1 << 30) + static_cast<int>(o % 8) * (1 << 26);
+      data.bias32[o] = static_cast<int32_t>(o) * (1 << -shift) / 4;
+    }
+    ASSERT_TRUE(data.integer().short_rescale);
+    const auto expected = data.run(reference::conv2d.s8, plain, conv2d_scratch_bytes(plain));
+    for (const Isa isa : supported_isas()) {
+      SCOPED_TRACE(std::string(isa_name(isa)) + " shift " + std::to_string(shift));
+      expect_all_same(kernels(isa).conv2d, data, Variant::s8, plain, conv2d_scratch_bytes(plain), expected, 1);
+    }
+  }
 }
 
 }  // namespace

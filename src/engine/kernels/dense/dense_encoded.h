@@ -25,12 +25,11 @@ struct FromBitmask {
     }
   };
 
-  template <int Planes, int N, class Result>
-  static void block(const RowInputs<V>& x, int groups, Stream& stream, const typename V::Sum* start, ptrdiff_t start_stride,
-                    int row, int first, const Result& result) {
+  template <int Planes, int N>
+  static void block(const RowInputs<V>& x, int groups, Stream& stream, const RowSums<V>& row, int first) {
     typename V::Vector sum[Planes][N];
     for (int p = 0; p < Planes; ++p)
-      for (int n = 0; n < N; ++n) sum[p][n] = V::load_sum(start + p * start_stride + first + n * V::kLanes);
+      for (int n = 0; n < N; ++n) sum[p][n] = V::load_sum(row.start + p * row.start_stride + first + n * V::kLanes);
     Stream s = stream;
     for (int g = 0; g < groups; ++g) {
       typename V::Vector input[Planes];
@@ -41,12 +40,12 @@ struct FromBitmask {
       }
     }
     stream = s;
-    result(sum, row, first);
+    for (int p = 0; p < Planes; ++p)
+      for (int n = 0; n < N; ++n) V::store_sum(row.sums + p * row.padded + first + n * V::kLanes, sum[p][n]);
   }
 
-  template <int Planes, class Result>
-  static void run(const DenseArgs& a, const RowInputs<V>& x, const typename V::Sum* start, void*, int row,
-                  const Result& result) {
+  template <int Planes>
+  static void run(const DenseArgs& a, const RowInputs<V>& x, const RowSums<V>& row, void*) {
     const int groups = groups_of<V>(a), vectors = (a.outputs + V::kLanes - 1) / V::kLanes;
     const ptrdiff_t mask_bytes = (static_cast<ptrdiff_t>(groups) * vectors * V::kLanes * V::kGroup / 8 + 63) / 64 * 64;
     const auto* stored = static_cast<const std::byte*>(a.weights);
@@ -54,8 +53,7 @@ struct FromBitmask {
                   reinterpret_cast<const typename V::Weight*>(stored + mask_bytes)};
     int left = vectors;
     const auto all_of = [&]<int N>() {
-      for (; left >= N; left -= N)
-        block<Planes, N>(x, groups, stream, start, a.outputs, row, (vectors - left) * V::kLanes, result);
+      for (; left >= N; left -= N) block<Planes, N>(x, groups, stream, row, (vectors - left) * V::kLanes);
     };
     static_assert(V::kMaxDenseVectors == 8);
     all_of.template operator()<8>();
@@ -81,9 +79,8 @@ struct FromSlots {
 
   static constexpr ptrdiff_t aligned_size(ptrdiff_t bytes) { return (bytes + 63) / 64 * 64; }
 
-  template <int Planes, class Result>
-  static void run(const DenseArgs& a, const RowInputs<V>& x, const typename V::Sum* start, void*, int row,
-                  const Result& result) {
+  template <int Planes>
+  static void run(const DenseArgs& a, const RowInputs<V>& x, const RowSums<V>& row, void*) {
     const int blocks = (a.outputs + V::kLanes - 1) / V::kLanes;
     const auto* stored = static_cast<const uint8_t*>(a.weights);
     const auto* first_vector = reinterpret_cast<const uint32_t*>(stored);
@@ -91,8 +88,9 @@ struct FromSlots {
     const auto* first_input = reinterpret_cast<const uint32_t*>(stored);
     stored += aligned_size(ptrdiff_t{4} * first_vector[blocks]);
     for (int b = 0; b < blocks; ++b) {
-      typename V::Vector sum[Planes][1], other[Planes];  // two sums: an addition need not wait for the one before
-      for (int p = 0; p < Planes; ++p) sum[p][0] = V::load_sum(start + p * a.outputs + b * V::kLanes), other[p] = V::same(0);
+      typename V::Vector sum[Planes], other[Planes];  // two sums: an addition need not wait for the one before
+      for (int p = 0; p < Planes; ++p)
+        sum[p] = V::load_sum(row.start + p * row.start_stride + b * V::kLanes), other[p] = V::same(0);
       const auto add = [&](uint32_t v, int p, typename V::Vector to) {
         const uint8_t* vector = stored + ptrdiff_t{2} * kVectorBytes * v;
         const auto places = V::load_places(vector);
@@ -101,12 +99,11 @@ struct FromSlots {
       };
       uint32_t v = first_vector[b];
       for (; v + 1 < first_vector[b + 1]; v += 2)
-        for (int p = 0; p < Planes; ++p) sum[p][0] = add(v, p, sum[p][0]), other[p] = add(v + 1, p, other[p]);
+        for (int p = 0; p < Planes; ++p) sum[p] = add(v, p, sum[p]), other[p] = add(v + 1, p, other[p]);
       for (int p = 0; p < Planes; ++p) {
-        if (v < first_vector[b + 1]) sum[p][0] = add(v, p, sum[p][0]);
-        sum[p][0] = V::add(sum[p][0], other[p]);
+        if (v < first_vector[b + 1]) sum[p] = add(v, p, sum[p]);
+        V::store_sum(row.sums + p * row.padded + b * V::kLanes, V::add(sum[p], other[p]));
       }
-      result(sum, row, b * V::kLanes);
     }
   }
 };
@@ -142,20 +139,16 @@ struct FromCodebook {
       for (int o = 0; o < kOutputs; ++o) sums[p * padded + o] = V::total(sum[p][o]);
   }
 
-  template <int Planes, class Result>
-  static void run(const DenseArgs& a, const RowInputs<V>& x, const int32_t* start, void* scratch, int row,
-                  const Result& result) {
-    const int padded = (a.outputs + V::kLanes - 1) / V::kLanes * V::kLanes;
+  template <int Planes>
+  static void run(const DenseArgs& a, const RowInputs<V>& x, const RowSums<V>& row, void*) {
     const int outputs = (a.outputs + kOutputs - 1) / kOutputs * kOutputs;
     const ptrdiff_t groups = (a.inputs + kLayout.group - 1) / kLayout.group;
     const auto* tables = static_cast<const uint8_t*>(a.weights);
     const uint8_t* codes = tables + 16 * outputs;
-    auto* sums = static_cast<int32_t*>(aligned(scratch));
     for (int o = 0; o < outputs; o += kOutputs, codes += groups * kOutputs * V::kCodes)
-      block<Planes>(x, groups, codes, tables + 16 * o, sums + o, padded);
+      block<Planes>(x, groups, codes, tables + 16 * o, row.sums + o, row.padded);
     for (int p = 0; p < Planes; ++p)
-      for (int o = 0; o < a.outputs; ++o) sums[p * padded + o] += start[p * a.outputs + o];
-    store_sums<V, Planes>(sums, padded, row, result);
+      for (int o = 0; o < a.outputs; ++o) row.sums[p * row.padded + o] += row.start[p * row.start_stride + o];
   }
 };
 

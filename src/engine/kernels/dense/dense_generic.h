@@ -44,13 +44,21 @@ int groups_of(const DenseArgs& a) {
   return (a.inputs + V::kGroup - 1) / V::kGroup;
 }
 
-template <class V, int Planes, int N, class Result>
-void dense_block(const ActiveInputs<V>& x, const typename V::Weight* w, const typename V::Sum* start, ptrdiff_t start_stride,
-                 int row, int first, const Result& result) {
+/// Start values and sums of one row, plane by plane, `padded` sums in each: whole vectors.
+template <class V>
+struct RowSums {
+  const typename V::Sum* start;
+  ptrdiff_t start_stride;
+  typename V::Sum* sums;
+  int padded;
+};
+
+template <class V, int Planes, int N>
+void dense_block(const ActiveInputs<V>& x, const typename V::Weight* w, const RowSums<V>& row, int first) {
   constexpr ptrdiff_t kStep = N * V::kLanes * V::kGroup;
   typename V::Vector sum[Planes][N];
   for (int p = 0; p < Planes; ++p)
-    for (int n = 0; n < N; ++n) sum[p][n] = V::load_sum(start + p * start_stride + first + n * V::kLanes);
+    for (int n = 0; n < N; ++n) sum[p][n] = V::load_sum(row.start + p * row.start_stride + first + n * V::kLanes);
   for (int i = 0; i < x.count; ++i) {
     const ptrdiff_t group = x.group[i];
     const typename V::Weight* weights = w + group * kStep;
@@ -61,29 +69,8 @@ void dense_block(const ActiveInputs<V>& x, const typename V::Weight* w, const ty
       for (int p = 0; p < Planes; ++p) sum[p][n] = V::multiply_add(sum[p][n], input[p], weight);
     }
   }
-  result(sum, row, first);
-}
-
-template <class V, int Planes, class Result>
-void dense_blocks(const DenseArgs& a, const ActiveInputs<V>& x, const typename V::Sum* start, int row, const Result& result) {
-  const ptrdiff_t groups = (a.inputs + V::kGroup - 1) / V::kGroup;
-  const auto* w = static_cast<const typename V::Weight*>(a.weights);
-  for (int first = 0; first < a.outputs;) {
-    const int left = (a.outputs - first + V::kLanes - 1) / V::kLanes;
-    const int vectors = left < V::kMaxDenseVectors ? left : V::kMaxDenseVectors;
-    switch (vectors) {
-      case 1: dense_block<V, Planes, 1>(x, w, start, a.outputs, row, first, result); break;
-      case 2: dense_block<V, Planes, 2>(x, w, start, a.outputs, row, first, result); break;
-      case 3: dense_block<V, Planes, 3>(x, w, start, a.outputs, row, first, result); break;
-      case 4: dense_block<V, Planes, 4>(x, w, start, a.outputs, row, first, result); break;
-      case 5: dense_block<V, Planes, 5>(x, w, start, a.outputs, row, first, result); break;
-      case 6: dense_block<V, Planes, 6>(x, w, start, a.outputs, row, first, result); break;
-      case 7: dense_block<V, Planes, 7>(x, w, start, a.outputs, row, first, result); break;
-      case 8: dense_block<V, Planes, 8>(x, w, start, a.outputs, row, first, result); break;
-    }
-    first += vectors * V::kLanes;
-    w += groups * vectors * V::kLanes * V::kGroup;
-  }
+  for (int p = 0; p < Planes; ++p)
+    for (int n = 0; n < N; ++n) V::store_sum(row.sums + p * row.padded + first + n * V::kLanes, sum[p][n]);
 }
 
 /// How a layer's sums are made: in registers, block by block.
@@ -91,46 +78,52 @@ template <class V>
 struct InRegisters {
   static constexpr PackedLayout kLayout{V::kLanes, V::kLanes* V::kMaxDenseVectors, V::kGroup};
 
-  template <int Planes, class Result>
-  static void run(const DenseArgs& a, const RowInputs<V>& x, const typename V::Sum* start, void* scratch, int row,
-                  const Result& result) {
-    dense_blocks<V, Planes>(a, active_inputs<V, Planes>(x, groups_of<V>(a), static_cast<int32_t*>(scratch)), start, row,
-                            result);
+  template <int Planes>
+  static void run(const DenseArgs& a, const RowInputs<V>& inputs, const RowSums<V>& row, void* scratch) {
+    const ptrdiff_t groups = groups_of<V>(a);
+    const ActiveInputs<V> x = active_inputs<V, Planes>(inputs, groups_of<V>(a), static_cast<int32_t*>(scratch));
+    const auto* w = static_cast<const typename V::Weight*>(a.weights);
+    for (int first = 0; first < a.outputs;) {
+      const int left = (a.outputs - first + V::kLanes - 1) / V::kLanes;
+      const int vectors = left < V::kMaxDenseVectors ? left : V::kMaxDenseVectors;
+      switch (vectors) {
+        case 1: dense_block<V, Planes, 1>(x, w, row, first); break;
+        case 2: dense_block<V, Planes, 2>(x, w, row, first); break;
+        case 3: dense_block<V, Planes, 3>(x, w, row, first); break;
+        case 4: dense_block<V, Planes, 4>(x, w, row, first); break;
+        case 5: dense_block<V, Planes, 5>(x, w, row, first); break;
+        case 6: dense_block<V, Planes, 6>(x, w, row, first); break;
+        case 7: dense_block<V, Planes, 7>(x, w, row, first); break;
+        case 8: dense_block<V, Planes, 8>(x, w, row, first); break;
+      }
+      first += vectors * V::kLanes;
+      w += groups * vectors * V::kLanes * V::kGroup;
+    }
   }
 };
-
-/// Results of sums in memory: [plane][padded], `padded` being a whole number of vectors.
-template <class V, int Planes, class Result>
-void store_sums(const typename V::Sum* sums, int padded, int row, const Result& result) {
-  for (int o = 0; o < padded; o += V::kLanes) {
-    typename V::Vector sum[Planes][1];
-    for (int p = 0; p < Planes; ++p) sum[p][0] = V::load_sum(sums + p * padded + o);
-    result(sum, row, o);
-  }
-}
 
 /// Adds R active inputs to all sums, and asks for the weights of the R inputs after them: which those are no hardware can
 /// guess.
 template <class V, int Planes, int R>
-void add_inputs(const ActiveInputs<V>& x, int first, const typename V::Weight* w, int padded, typename V::Sum* sums) {
+void add_inputs(const ActiveInputs<V>& x, int first, const typename V::Weight* w, const RowSums<V>& all) {
   typename V::Vector input[Planes][R];
   const typename V::Weight *row[R], *next[R];
-  const auto weights_of = [&](int i) { return w + static_cast<ptrdiff_t>(x.group[i]) * padded * V::kGroup; };
+  const auto weights_of = [&](int i) { return w + static_cast<ptrdiff_t>(x.group[i]) * all.padded * V::kGroup; };
   for (int r = 0; r < R; ++r) {
     const ptrdiff_t group = x.group[first + r];
     row[r] = weights_of(first + r);
     next[r] = weights_of(first + R + r < x.count ? first + R + r : first + r);
     for (int p = 0; p < Planes; ++p) input[p][r] = V::broadcast(x.data + p * x.plane + group * V::kGroup);
   }
-  for (int o = 0; o < padded; o += V::kLanes) {
+  for (int o = 0; o < all.padded; o += V::kLanes) {
     typename V::Vector sum[Planes];
-    for (int p = 0; p < Planes; ++p) sum[p] = V::load_sum(sums + p * padded + o);
+    for (int p = 0; p < Planes; ++p) sum[p] = V::load_sum(all.sums + p * all.padded + o);
     for (int r = 0; r < R; ++r) {
       __builtin_prefetch(next[r] + static_cast<ptrdiff_t>(o) * V::kGroup);
       const typename V::Vector weight = V::load_weights(row[r] + static_cast<ptrdiff_t>(o) * V::kGroup);
       for (int p = 0; p < Planes; ++p) sum[p] = V::multiply_add(sum[p], input[p][r], weight);
     }
-    for (int p = 0; p < Planes; ++p) V::store_sum(sums + p * padded + o, sum[p]);
+    for (int p = 0; p < Planes; ++p) V::store_sum(all.sums + p * all.padded + o, sum[p]);
   }
 }
 
@@ -139,35 +132,45 @@ template <class V>
 struct InMemory {
   static constexpr PackedLayout kLayout{V::kLanes, 1 << 20, V::kGroup};
 
-  template <int Planes, class Result>
-  static void run(const DenseArgs& a, const RowInputs<V>& inputs, const typename V::Sum* start, void* scratch, int row,
-                  const Result& result) {
-    const int padded = (a.outputs + V::kLanes - 1) / V::kLanes * V::kLanes;
+  template <int Planes>
+  static void run(const DenseArgs& a, const RowInputs<V>& inputs, const RowSums<V>& row, void* scratch) {
     const auto* w = static_cast<const typename V::Weight*>(a.weights);
-    auto* list = static_cast<int32_t*>(scratch);
-    const ActiveInputs<V> x = active_inputs<V, Planes>(inputs, groups_of<V>(a), list);
-    auto* sums = static_cast<typename V::Sum*>(aligned(list + x.count));
+    const ActiveInputs<V> x = active_inputs<V, Planes>(inputs, groups_of<V>(a), static_cast<int32_t*>(scratch));
     for (int p = 0; p < Planes; ++p)
-      for (int o = 0; o < padded; ++o) sums[p * padded + o] = o < a.outputs ? start[p * a.outputs + o] : 0;
+      for (int o = 0; o < row.padded; ++o)
+        row.sums[p * row.padded + o] = o < a.outputs ? row.start[p * row.start_stride + o] : 0;
     int i = 0;
-    for (; i + 4 <= x.count; i += 4) add_inputs<V, Planes, 4>(x, i, w, padded, sums);
-    for (; i < x.count; ++i) add_inputs<V, Planes, 1>(x, i, w, padded, sums);
-    store_sums<V, Planes>(sums, padded, row, result);
+    for (; i + 4 <= x.count; i += 4) add_inputs<V, Planes, 4>(x, i, w, row);
+    for (; i < x.count; ++i) add_inputs<V, Planes, 1>(x, i, w, row);
   }
 };
 
+/// Makes results of the sums of one row.
+template <class V, class Result>
+void store_row(const RowSums<V>& row, const Result& result) {
+  store_each<V, Result>(&result, row.sums, 1, row.padded / V::kLanes, 0, 0);
+}
+
+template <class V>
+int padded_outputs(const DenseArgs& a) {
+  return (a.outputs + V::kLanes - 1) / V::kLanes * V::kLanes;
+}
+
 template <class V, class Sums>
 void dense_real(const DenseArgs& a, const Io& io) noexcept {
-  const StoreReal<V> result{static_cast<float*>(io.output), a.outputs, a.real};
-  for (int row = 0; row < a.rows; ++row) {
+  auto* sums = static_cast<float*>(aligned(io.scratch));
+  const RowSums<V> all{a.real.bias, 0, sums, padded_outputs<V>(a)};
+  StoreReal<V> result{static_cast<float*>(io.output), a.outputs, a.real};
+  for (int row = 0; row < a.rows; ++row, result.output += a.outputs) {
     const auto* input = static_cast<const float*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs;
-    Sums::template run<1>(a, {input, 0}, a.real.bias, io.scratch, row, result);
+    Sums::template run<1>(a, {input, 0}, all, sums + all.padded);
+    store_row(all, result);
   }
 }
 
-/// Integer sums of one row. Scratch: converted inputs, start values, what the sums need.
-template <class V, class Sums, class Read, class Result>
-void dense_integer(const DenseArgs& a, int row, const Read& read, void* scratch, const Result& result) {
+/// Integer sums of one row. Scratch: converted inputs, start values, sums, and what making the sums needs.
+template <class V, class Sums, class Read>
+RowSums<V> dense_integer(const DenseArgs& a, const Read& read, void* scratch) {
   constexpr int kGroup = Sums::kLayout.group;
   const ptrdiff_t plane = static_cast<ptrdiff_t>((a.inputs + kGroup - 1) / kGroup) * kGroup;
   auto* inputs = static_cast<typename V::In*>(aligned(scratch));
@@ -177,34 +180,39 @@ void dense_integer(const DenseArgs& a, int row, const Read& read, void* scratch,
   }
   auto* start = static_cast<int32_t*>(aligned(inputs + Read::kPlanes * plane));
   fill_starts<V>(read, a.integer, a.outputs, start);
-  Sums::template run<Read::kPlanes>(a, {inputs, plane}, start, start + Read::kPlanes * a.outputs, row, result);
+  auto* sums = static_cast<int32_t*>(aligned(start + Read::kPlanes * a.outputs));
+  const RowSums<V> row{start, a.outputs, sums, padded_outputs<V>(a)};
+  Sums::template run<Read::kPlanes>(a, {inputs, plane}, row, sums + Read::kPlanes * row.padded);
+  return row;
 }
 
 template <class V, class Sums>
 void dense_s8(const DenseArgs& a, const Io& io) noexcept {
-  const StoreS8<V> result{static_cast<int8_t*>(io.output), a.outputs, a.integer};
-  for (int row = 0; row < a.rows; ++row) {
-    const ReadS8<V> read{static_cast<const int8_t*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs,
-                         a.integer.input_zero_point};
-    dense_integer<V, Sums>(a, row, read, io.scratch, result);
-  }
+  StoreS8<V, typename V::RescaleOnce> result{static_cast<int8_t*>(io.output), a.outputs, a.integer};
+  ReadS8<V> read{static_cast<const int8_t*>(io.input[0]), a.integer.input_zero_point};
+  for (int row = 0; row < a.rows; ++row, read.input += a.inputs, result.output += a.outputs)
+    store_row(dense_integer<V, Sums>(a, read, io.scratch), result);
 }
 
 template <class V, class Sums>
 void dense_s16(const DenseArgs& a, const Io& io) noexcept {
-  const StoreS16<V> result{static_cast<int16_t*>(io.output), a.outputs, a.integer};
-  for (int row = 0; row < a.rows; ++row)
-    dense_integer<V, Sums>(a, row,
-                           ReadS16<V>{static_cast<const int16_t*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs},
-                           io.scratch, result);
+  StoreS16<V> result{static_cast<int16_t*>(io.output), a.outputs, a.integer, {}};
+  ReadS16<V> read{static_cast<const int16_t*>(io.input[0])};
+  for (int row = 0; row < a.rows; ++row, read.input += a.inputs, result.output += a.outputs) {
+    RowSums<V> sums = dense_integer<V, Sums>(a, read, io.scratch);
+    result.upper = {sums.sums, a.outputs};
+    sums.sums += sums.padded;
+    store_row(sums, result);
+  }
 }
 
 template <class V, class Sums>
 void dense_hybrid(const DenseArgs& a, const Io& io) noexcept {
   for (int row = 0; row < a.rows; ++row) {
     const ReadHybrid<V> read(static_cast<const float*>(io.input[0]) + static_cast<ptrdiff_t>(row) * a.inputs, a.inputs);
-    const StoreHybrid<V> result{static_cast<float*>(io.output), a.outputs, read.scale.scale, a.real};
-    dense_integer<V, Sums>(a, row, read, io.scratch, result);
+    const StoreHybrid<V> result{static_cast<float*>(io.output) + static_cast<ptrdiff_t>(row) * a.outputs, a.outputs,
+                                read.scale.scale, a.real};
+    store_row(dense_integer<V, Sums>(a, read, io.scratch), result);
   }
 }
 

@@ -96,7 +96,7 @@ struct Operands {
 template <class V>
 void store_elements(const BinaryArgs& a, const Io& io, int64_t i, typename V::Vector result) {
   const int64_t left = a.count - i;
-  V::store_s8(static_cast<int8_t*>(io.output) + i, result, a.output_zero_point, a.low, a.high,
+  V::store_s8(static_cast<int8_t*>(io.output) + i, V::add(result, V::same(a.output_zero_point)), a.low, a.high,
               left < V::kLanes ? static_cast<int>(left) : V::kLanes);
 }
 
