@@ -66,6 +66,7 @@ NodeCall call_for(const Conv2D& op, const Site& s);
 NodeCall call_for(const DepthwiseConv2D& op, const Site& s);
 NodeCall call_for(const Dense& op, const Site& s);
 NodeCall call_for(const ConvLstm2D& op, const Site& s);
+NodeCall call_for(const Lstm& op, const Site& s);
 NodeCall call_for(const BatchNorm& op, const Site& s);
 NodeCall call_for(const Pool2D& op, const Site& s);
 NodeCall call_for(const Activation& op, const Site& s);

@@ -3,6 +3,7 @@
 #include "engine/plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "base/error.h"
@@ -11,6 +12,8 @@
 
 namespace slimpilot {
 namespace {
+
+constexpr int kLastStep = std::numeric_limits<int>::max();
 
 /// Which buffer each value lives in (a reshape shares its input's), and how long it is needed.
 class Buffers {
@@ -33,8 +36,8 @@ class Buffers {
     lifetimes_[entry->second].last = std::max(lifetimes_[entry->second].last, step);
   }
 
-  size_t add_scratch(size_t bytes, int step) {
-    lifetimes_.push_back({bytes, step, step});
+  size_t add_scratch(size_t bytes, int first, int last) {
+    lifetimes_.push_back({bytes, first, last});
     return lifetimes_.size() - 1;
   }
 
@@ -78,6 +81,7 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
   ConstantStore constants;
   Buffers buffers(graph, options.keep_all_values);
   std::vector<std::vector<size_t>> scratch;  // buffers of each step's parts
+  std::vector<size_t> states;                // bytes of each step's
   std::vector<const Node*> nodes;
   std::vector<int> operands;
   for (const Node& node : graph.nodes) {
@@ -90,7 +94,9 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
     buffers.use(node.output, index);
     scratch.emplace_back();
     for (size_t part = 0; part < made.parts.size(); ++part)
-      scratch.back().push_back(buffers.add_scratch(made.scratch_bytes, index));
+      scratch.back().push_back(made.keeps_scratch ? buffers.add_scratch(made.scratch_bytes, -1, kLastStep)
+                                                  : buffers.add_scratch(made.scratch_bytes, index, index));
+    states.push_back(made.keeps_scratch ? made.scratch_bytes : 0);
     nodes.push_back(&node);
     operands.push_back(made.operands);
     const size_t bytes = node_bytes(graph, node, made);
@@ -117,8 +123,10 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
         steps_[s].input[i].offset = buffers.offset(nodes[s]->inputs[i]);
     }
     steps_[s].output = buffers.offset(nodes[s]->output);
-    for (size_t part = 0; part < scratch[s].size(); ++part)
+    for (size_t part = 0; part < scratch[s].size(); ++part) {
       steps_[s].parts[part].scratch = buffers.scratch_offset(scratch[s][part]);
+      if (states[s] > 0) states_.push_back({steps_[s].parts[part].scratch, states[s]});
+    }
   }
   for (const ValueId id : graph.inputs) inputs_.push_back(view(graph, buffers, id));
   for (const ValueId id : graph.outputs) outputs_.push_back(view(graph, buffers, id));

@@ -62,6 +62,11 @@ struct TensorView {
   size_t bytes() const { return static_cast<size_t>(element_count(shape)) * element_size(type); }
 };
 
+/// Bytes of the arena that last from run to run.
+struct StateView {
+  size_t offset, bytes;
+};
+
 /// By name of the step: the way to compute it (Step::way).
 using Ways = std::map<std::string, std::string>;
 
@@ -91,6 +96,8 @@ class Plan {
   const std::vector<TensorView>& outputs() const { return outputs_; }
   /// Results of all nodes in order; only with keep_all_values.
   const std::vector<TensorView>& values() const { return values_; }
+  /// What steps remember of the frames before; a state of zeros remembers nothing.
+  const std::vector<StateView>& states() const { return states_; }
   size_t arena_bytes() const { return arena_bytes_; }
 
  private:
@@ -98,6 +105,7 @@ class Plan {
   ThreadOptions threads_;
   std::vector<Step> steps_;
   std::vector<TensorView> inputs_, outputs_, values_;
+  std::vector<StateView> states_;
   std::vector<AlignedBytes> constants_;
   size_t arena_bytes_ = 0;
 };

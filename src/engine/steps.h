@@ -31,6 +31,7 @@ struct NodeCall {
   std::string_view kernel;
   std::vector<Part> parts;                  // their scratch is left to the plan
   size_t scratch_bytes = 0;                 // of each part
+  bool keeps_scratch = false;               // it is the step's state, which lasts from run to run and begins as zeros
   int operands = 1;                         // how many of the node's inputs are read from memory when it runs
   size_t weight_bytes = 0;                  // of repacked weights, operand 1 of the node; 0: it is read as it is
   std::string_view way = {};                // which of the ways to compute it, where there are several

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls for ops with weights: convolutions, dense layers, ConvLSTM, BatchNorm. Weights are repacked for the chosen kernel.
+// Calls for ops with weights: convolutions, dense layers, LSTM, BatchNorm. Weights are repacked for the chosen kernel.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -270,20 +270,40 @@ NodeCall call_for(const DepthwiseConv2D& op, const Site& s) {
   return whole<DepthwiseArgs>("depthwise_s8", kernels.depthwise_s8, args);
 }
 
-NodeCall call_for(const ConvLstm2D& op, const Site& s) {
-  const Shape &x = s.input(0).shape, &w = s.input(1).shape, &r = s.input(2).shape;
+namespace {
+
+/// What ConvLSTM and LSTM have in common; the arguments hold the geometry.
+template <class Op>
+NodeCall recurrent_call(const Op& op, const Site& s, ConvLstm2dArgs a) {
   if (s.input(0).type != ElementType::f32) s.fail_type();
-  ConvLstm2dArgs a{};
-  const Shape y = op.return_sequences ? s.output().shape : Shape{1, 1, s.output().shape[1], s.output().shape[2], w[0] / 4};
-  set_window(a, {1, x[2], x[3]}, {1, y[2], y[3]}, op, w[1], w[2]);
-  a.steps = x[1], a.in_c = x[4], a.filters = w[0] / 4, a.kernel_h = w[1], a.kernel_w = w[2];
-  a.recurrent_h = r[1], a.recurrent_w = r[2], a.return_sequences = op.return_sequences;
+  a.filters = s.input(1).shape[0] / 4, a.return_sequences = op.return_sequences, a.stateful = op.stateful;
   a.kernel = s.constants.keep(constant_as_floats(s.constant(1)));
   a.recurrent = s.constants.keep(constant_as_floats(s.constant(2)));
   a.bias = s.constants.keep(constant_as_floats(s.constant(3)));
   a.activation = real_function(op.activation);
   a.recurrent_activation = real_function(op.recurrent_activation);
-  return whole<ConvLstm2dArgs>("conv_lstm2d_f32", reference::conv_lstm2d_f32, a, 1, conv_lstm2d_scratch_bytes(a));
+  NodeCall made = whole<ConvLstm2dArgs>("conv_lstm2d_f32", reference::conv_lstm2d_f32, a, 1, conv_lstm2d_scratch_bytes(a));
+  made.keeps_scratch = op.stateful;
+  return made;
+}
+
+}  // namespace
+
+NodeCall call_for(const ConvLstm2D& op, const Site& s) {
+  const Shape &x = s.input(0).shape, &w = s.input(1).shape, &r = s.input(2).shape, &y = s.output().shape;
+  const size_t height = op.return_sequences ? 2 : 1;
+  ConvLstm2dArgs a{};
+  set_window(a, {1, x[2], x[3]}, {1, y[height], y[height + 1]}, op, w[1], w[2]);
+  a.steps = x[1], a.in_c = x[4], a.kernel_h = w[1], a.kernel_w = w[2], a.recurrent_h = r[1], a.recurrent_w = r[2];
+  return recurrent_call(op, s, a);
+}
+
+NodeCall call_for(const Lstm& op, const Site& s) {
+  const Shape& x = s.input(0).shape;
+  ConvLstm2dArgs a{};
+  a.in_h = a.in_w = a.out_h = a.out_w = a.kernel_h = a.kernel_w = a.stride_h = a.stride_w = a.recurrent_h = a.recurrent_w = 1;
+  a.steps = x[1], a.in_c = x[2];
+  return recurrent_call(op, s, a);
 }
 
 NodeCall call_for(const BatchNorm& op, const Site& s) {
