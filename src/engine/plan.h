@@ -41,7 +41,8 @@ struct Operand {
 };
 
 struct Step {
-  std::string name;                    // of the node
+  std::string name;                    // of the node, the first of several
+  size_t others = 0;                   // further nodes that are computed at once
   std::string_view kernel;             // "conv2d_s8", …
   std::string_view way;                // "avx2", …: which of several that compute the same
   std::vector<std::string_view> ways;  // all of them; empty: there is one

@@ -38,9 +38,12 @@ struct NodeCall {
   std::vector<std::string_view> ways = {};  // all of them
 };
 
-/// `way`: the one that is wanted; empty: the plan's own choice. `threads`: how many parts it may have, and how
-/// small. Throws Error naming the node when no kernel computes it, or none of this name.
+/// The nodes behind `index` that are best computed in one step with it, because they read the same.
+std::vector<const Node*> beside(const Graph& graph, size_t index, const KernelTable& kernels);
+
+/// `others`: what `beside` says. `way`: the one that is wanted; empty: the plan's own choice. `threads`: how many parts it may
+/// have, and how small. Throws Error naming the node when no kernel computes it, or none of this name.
 NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                   std::string_view way = {}, const ThreadOptions& threads = {});
+                   std::string_view way = {}, const ThreadOptions& threads = {}, std::span<const Node* const> others = {});
 
 }  // namespace slimpilot
