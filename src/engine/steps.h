@@ -31,15 +31,19 @@ struct NodeCall {
   std::string_view kernel;
   std::vector<Part> parts;                  // their scratch is left to the plan
   size_t scratch_bytes = 0;                 // of each part
+  bool keeps_scratch = false;               // it is the step's state, which lasts from run to run and begins as zeros
   int operands = 1;                         // how many of the node's inputs are read from memory when it runs
   size_t weight_bytes = 0;                  // of repacked weights, operand 1 of the node; 0: it is read as it is
   std::string_view way = {};                // which of the ways to compute it, where there are several
   std::vector<std::string_view> ways = {};  // all of them
 };
 
-/// `way`: the one that is wanted; empty: the plan's own choice. `threads`: how many parts it may have, and how
-/// small. Throws Error naming the node when no kernel computes it, or none of this name.
+/// The nodes behind `index` that are best computed in one step with it, because they read the same.
+std::vector<const Node*> beside(const Graph& graph, size_t index, const KernelTable& kernels);
+
+/// `others`: what `beside` says. `way`: the one that is wanted; empty: the plan's own choice. `threads`: how many parts it may
+/// have, and how small. Throws Error naming the node when no kernel computes it, or none of this name.
 NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                   std::string_view way = {}, const ThreadOptions& threads = {});
+                   std::string_view way = {}, const ThreadOptions& threads = {}, std::span<const Node* const> others = {});
 
 }  // namespace slimpilot

@@ -71,10 +71,16 @@ ClampRange clamp_range(ActivationKind kind) {
   }
 }
 
+bool keeps_state(const Op& op) {
+  return std::visit(Overloaded{[](const ConvLstm2D& o) { return o.stateful; }, [](const Lstm& o) { return o.stateful; },
+                               [](const auto&) { return false; }},
+                    op);
+}
+
 std::string_view op_name(const Op& op) {
   constexpr std::string_view names[] = {"Conv2D",     "DepthwiseConv2D", "Dense",  "ConvLstm2D", "Pool2D", "BatchNorm",
                                         "Activation", "Reshape",         "Crop2D", "Pad2D",      "Add",    "Mul",
-                                        "Quantize",   "Dequantize"};
+                                        "Quantize",   "Dequantize",      "Lstm"};
   static_assert(std::size(names) == std::variant_size_v<Op>);
   return names[op.index()];
 }

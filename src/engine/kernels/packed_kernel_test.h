@@ -44,7 +44,8 @@ class PackedData {
     fill_weights();
     const size_t padded = static_cast<size_t>(c.weights.outputs) + kChannelPadding;
     bias.resize(padded), weight_scale.resize(padded), bias32.resize(padded), bias64.resize(padded), multiplier.resize(padded),
-        shift.resize(padded), weight_sum.resize(padded);
+        shift.resize(padded), weight_sum.resize(padded), zero_point.assign(padded, 3), lows.assign(padded, -128),
+        highs.assign(padded, 120);
     const double k = static_cast<double>(c.weights.rows) * c.weights.k;
     for (size_t o = 0; o < static_cast<size_t>(c.weights.outputs); ++o) {
       bias[o] = static_cast<float>(random_.uniform(-1, 1));
@@ -60,25 +61,28 @@ class PackedData {
   RealResult real() const { return {bias.data(), weight_scale.data(), -3, 1e30f}; }
   IntegerResult integer() const {
     const bool s16 = case_.variant == Variant::s16;
-    const int32_t zero_point = s16 ? 0 : case_.extreme ? 127 : -7;
+    const int32_t zero_point_of_input = s16 ? 0 : case_.extreme ? 127 : -7;
     return {bias32.data(),
             bias64.data(),
             multiplier.data(),
             shift.data(),
             weight_sum.data(),
-            zero_point,
+            zero_point_of_input,
             s16 ? 0 : 3,
             s16 ? -32768 : -128,
             s16 ? 32767 : 120,
             case_.weights.rows == 1,
-            rescales_shortly(zero_point)};
+            rescales_shortly(zero_point_of_input),
+            zero_point.data(),
+            lows.data(),
+            highs.data()};
   }
 
-  bool rescales_shortly(int32_t zero_point) const {
+  bool rescales_shortly(int32_t zero_point_of_input) const {
     if (case_.variant != Variant::s8) return false;
     const auto outputs = static_cast<size_t>(case_.weights.outputs);
     const std::span w(reinterpret_cast<const int8_t*>(weights.data()), weights.size());
-    return fits_short_rescale(w, std::span(bias32).first(outputs), std::span(shift).first(outputs), zero_point);
+    return fits_short_rescale(w, std::span(bias32).first(outputs), std::span(shift).first(outputs), zero_point_of_input);
   }
 
   template <class Args>
@@ -105,7 +109,7 @@ class PackedData {
 
   std::vector<std::byte> input, weights;
   std::vector<float> bias, weight_scale;
-  std::vector<int32_t> bias32, multiplier, shift, weight_sum;
+  std::vector<int32_t> bias32, multiplier, shift, weight_sum, zero_point, lows, highs;
   std::vector<int64_t> bias64;
 
  private:
