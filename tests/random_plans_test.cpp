@@ -209,6 +209,7 @@ TEST(RandomPlans, ComputeWhatTheReferenceDoes) {
   for (const Isa isa : supported_isas()) {
     expect_drawn("conv2d", kernels(isa).conv2d);
     expect_drawn("dense", kernels(isa).dense);
+    EXPECT_TRUE(kernels(isa).elementwise.lstm_cell_s8 == nullptr || drawn.contains("lstm_cell_s8 ")) << "no cell was drawn";
   }
   std::printf("%llu networks\n", static_cast<unsigned long long>(seed - 1));
 }

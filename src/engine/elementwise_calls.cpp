@@ -159,17 +159,36 @@ NodeCall call_for(const Add&, const Site& s) {
   return whole<BinaryArgs>("add_s16", k.add_s16, args, 2);
 }
 
-NodeCall call_for(const Mul&, const Site& s) {
+namespace {
+
+BinaryArgs multiply_args(const Site& s) {
   BinaryArgs args = binary_args(s);
-  const ElementwiseKernels& k = s.kernels.elementwise;
-  const ElementType type = s.input(0).type;
-  if (type == ElementType::f32) return whole<BinaryArgs>("multiply_f32", k.multiply_f32, args, 2);
+  if (s.input(0).type == ElementType::f32) return args;
   const float product = s.scale(s.input(0)) * s.scale(s.input(1));
   const FixedPoint fixed = fixed_point(static_cast<double>(product / s.scale(s.output())));
   args.output_multiplier = fixed.multiplier, args.output_shift = fixed.shift;
+  return args;
+}
+
+}  // namespace
+
+NodeCall call_for(const Mul&, const Site& s) {
+  const BinaryArgs args = multiply_args(s);
+  const ElementwiseKernels& k = s.kernels.elementwise;
+  const ElementType type = s.input(0).type;
+  if (type == ElementType::f32) return whole<BinaryArgs>("multiply_f32", k.multiply_f32, args, 2);
   if (type == ElementType::s8) return whole<BinaryArgs>("multiply_s8", k.multiply_s8, args, 2);
   if (type == ElementType::s16) return whole<BinaryArgs>("multiply_s16", k.multiply_s16, args, 2);
   s.fail_type();
+}
+
+NodeCall call_for(const CellNodes& cell, const Site& s, const CellPlaces& places) {
+  const auto table = [&](const Node& node) {
+    return s.constants.keep(activation_table(s.of(node), std::get<Activation>(node.op).kind));
+  };
+  return whole<LstmCellArgs>("lstm_cell_s8", s.kernels.elementwise.lstm_cell_s8,
+                             {table(*cell.candidate), table(*cell.curve), places.input_gate, places.candidate, places.between,
+                              multiply_args(s.of(*cell.product)), multiply_args(s)});
 }
 
 NodeCall call_for(const Quantize&, const Site& s) {

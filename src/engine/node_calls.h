@@ -80,6 +80,7 @@ NodeCall call_for(const Crop2D& op, const Site& s);
 NodeCall call_for(const Pad2D& op, const Site& s);
 NodeCall call_for(const Add& op, const Site& s);
 NodeCall call_for(const Mul& op, const Site& s);
+NodeCall call_for(const CellNodes& cell, const Site& s, const CellPlaces& places);
 NodeCall call_for(const Quantize& op, const Site& s);
 NodeCall call_for(const Dequantize& op, const Site& s);
 

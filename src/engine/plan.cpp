@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -38,6 +39,13 @@ class Buffers {
     const size_t extent = buffer_extent(bytes_of(first));
     behind_[id] = {first, place * extent};
     row_bytes_[first] = place * extent + bytes_of(first);
+  }
+
+  /// Bytes from one tensor to another that one step wrote with it; nothing if they are not such.
+  std::optional<ptrdiff_t> distance(ValueId from, ValueId to) const {
+    const Place a = behind(from), b = behind(to);
+    if (a.first != b.first) return std::nullopt;
+    return static_cast<ptrdiff_t>(b.offset) - static_cast<ptrdiff_t>(a.offset);
   }
 
   void use(ValueId id, int step) {
@@ -86,6 +94,41 @@ class Buffers {
   std::vector<Lifetime> lifetimes_;
 };
 
+/// Which nodes are computed in the step of another.
+struct Together {
+  struct Cell {
+    CellNodes nodes;
+    CellPlaces places;
+  };
+  std::map<const Node*, std::vector<const Node*>> others;  // by the node that names the step
+  std::map<const Node*, Cell> cells;                       // by their hidden states
+  std::set<const Node*> done;                              // all but those that name a step
+
+  Together(const Graph& graph, const KernelTable& kernels, Buffers& buffers, bool keep_all) {
+    for (size_t i = 0; i < graph.nodes.size(); ++i)
+      if (!done.contains(&graph.nodes[i])) join(graph.nodes[i], beside(graph, i, kernels), true, buffers);
+    for (const Node& node : graph.nodes) {
+      const std::optional<CellNodes> cell = cell_of(graph, node, kernels);
+      if (!cell) continue;
+      const auto input_gate = buffers.distance(node.inputs[0], cell->product->inputs[0]);
+      const auto candidate = buffers.distance(node.inputs[0], cell->candidate->inputs[0]);
+      if (!input_gate || !candidate) continue;
+      const size_t between = buffer_extent(value_bytes(graph, node.output));
+      cells[&node] = {*cell, {*input_gate, *candidate, keep_all ? static_cast<ptrdiff_t>(between) : 0}};
+      join(node, {cell->candidate, cell->product, cell->curve}, keep_all, buffers);
+    }
+  }
+
+ private:
+  /// `exist`: their results have places.
+  void join(const Node& node, const std::vector<const Node*>& more, bool exist, Buffers& buffers) {
+    if (more.empty()) return;
+    others[&node] = more;
+    done.insert(more.begin(), more.end());
+    for (size_t i = 0; i < more.size() && exist; ++i) buffers.put_behind(node.output, i + 1, more[i]->output);
+  }
+};
+
 TensorView view(const Graph& graph, const Buffers& buffers, ValueId id) {
   const Value& value = graph.value(id);
   return {value.name, value.shape, value.type, value.quantization.value_or(Quantization{}), buffers.offset(id)};
@@ -109,20 +152,22 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
   std::vector<size_t> states;                // bytes of each step's
   std::vector<const Node*> nodes;
   std::vector<int> operands;
-  std::set<const Node*> done;
+  Together together(graph, kernels(isa_), buffers, options.keep_all_values);
   for (const Node& node : graph.nodes) {
-    if (std::holds_alternative<Reshape>(node.op) || done.contains(&node)) continue;
-    const std::vector<const Node*> others = beside(graph, static_cast<size_t>(&node - graph.nodes.data()), kernels(isa_));
-    done.insert(others.begin(), others.end());
-    for (size_t i = 0; i < others.size(); ++i) buffers.put_behind(node.output, i + 1, others[i]->output);
+    if (std::holds_alternative<Reshape>(node.op) || together.done.contains(&node)) continue;
+    const std::vector<const Node*>& others = together.others[&node];
+    const auto cell = together.cells.find(&node);
     const auto wanted = options.ways.find(node.name);
     NodeCall made =
-        make_call(graph, node, kernels(isa_), constants,
-                  wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second), threads_, others);
+        cell != together.cells.end()
+            ? make_cell_call(graph, node, cell->second.nodes, kernels(isa_), constants, cell->second.places)
+            : make_call(graph, node, kernels(isa_), constants,
+                        wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second), threads_, others);
     const int index = static_cast<int>(steps_.size());
     for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[i], index);
     buffers.use(node.output, index);
-    for (const Node* other : others) buffers.use(other->output, index);
+    if (cell == together.cells.end() || options.keep_all_values)
+      for (const Node* other : others) buffers.use(other->output, index);
     scratch.emplace_back();
     for (size_t part = 0; part < made.parts.size(); ++part)
       scratch.back().push_back(made.keeps_scratch ? buffers.add_scratch(made.scratch_bytes, -1, kLastStep)

@@ -23,9 +23,10 @@ struct Call {
   KernelFunction<Args> kernel;
   Args args;
 };
-using AnyCall = std::variant<Call<Conv2dArgs>, Call<DenseArgs>, Call<DepthwiseArgs>, Call<PoolArgs>, Call<UnaryArgs>,
-                             Call<LookupArgs>, Call<Curve16Args>, Call<Clamp16Args>, Call<BinaryArgs>, Call<ScaleArgs>,
-                             Call<EdgesArgs>, Call<QuantizeArgs>, Call<RequantizeArgs>, Call<ConvLstm2dArgs>>;
+using AnyCall =
+    std::variant<Call<Conv2dArgs>, Call<DenseArgs>, Call<DepthwiseArgs>, Call<PoolArgs>, Call<UnaryArgs>, Call<LookupArgs>,
+                 Call<Curve16Args>, Call<Clamp16Args>, Call<BinaryArgs>, Call<ScaleArgs>, Call<EdgesArgs>, Call<LstmCellArgs>,
+                 Call<QuantizeArgs>, Call<RequantizeArgs>, Call<ConvLstm2dArgs>>;
 
 /// A share of a step that one thread computes.
 struct Part {

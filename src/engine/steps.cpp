@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/node_calls.h"
+#include "graph/edit.h"
 
 namespace slimpilot {
 namespace {
@@ -26,6 +27,27 @@ std::vector<const Node*> beside(const Graph& graph, size_t index, const KernelTa
   for (size_t i = index + 1; i < graph.nodes.size(); ++i)
     if (computes_together(site, graph.nodes[i])) found.push_back(&graph.nodes[i]);
   return found;
+}
+
+std::optional<CellNodes> cell_of(const Graph& graph, const Node& hidden, const KernelTable& kernels) {
+  if (kernels.elementwise.lstm_cell_s8 == nullptr || !std::holds_alternative<Mul>(hidden.op)) return std::nullopt;
+  // The second operand's node, if its result is int8 and read by nobody else.
+  const auto made_by = [&](const Node& reader) -> const Node* {
+    const ValueId id = reader.inputs.back();
+    const int producer = producer_of(graph, id);
+    const bool alone = consumers_of(graph, id).size() == 1 && !is_output(graph, id) && graph.value(id).type == ElementType::s8;
+    return producer >= 0 && alone ? &graph.nodes[static_cast<size_t>(producer)] : nullptr;
+  };
+  const Node* curve = made_by(hidden);
+  const Node* product = curve != nullptr && std::holds_alternative<Activation>(curve->op) ? made_by(*curve) : nullptr;
+  const Node* candidate = product != nullptr && std::holds_alternative<Mul>(product->op) ? made_by(*product) : nullptr;
+  if (candidate == nullptr || !std::holds_alternative<Activation>(candidate->op)) return std::nullopt;
+  return CellNodes{candidate, product, curve};
+}
+
+NodeCall make_cell_call(const Graph& graph, const Node& hidden, const CellNodes& cell, const KernelTable& kernels,
+                        ConstantStore& constants, const CellPlaces& places) {
+  return call_for(cell, {graph, hidden, kernels, constants, {}, {}}, places);
 }
 
 NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,

@@ -2,6 +2,7 @@
 // From a node to the call that computes it: which kernel, with which arguments and repacked constants.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,6 +41,20 @@ struct NodeCall {
 
 /// The nodes behind `index` that are best computed in one step with it, because they read the same.
 std::vector<const Node*> beside(const Graph& graph, size_t index, const KernelTable& kernels);
+
+/// What a hidden state is made of in one LSTM step from a zero state: hidden = o · curve(product), product = i · candidate(g).
+struct CellNodes {
+  const Node *candidate, *product, *curve;
+};
+/// If `hidden` is such a product, in int8, nothing else reads what lies between, and there is a kernel for all of it.
+std::optional<CellNodes> cell_of(const Graph& graph, const Node& hidden, const KernelTable& kernels);
+
+/// Where a cell's gates and, if they are wanted, its intermediate results lie; see LstmCellArgs.
+struct CellPlaces {
+  ptrdiff_t input_gate, candidate, between;
+};
+NodeCall make_cell_call(const Graph& graph, const Node& hidden, const CellNodes& cell, const KernelTable& kernels,
+                        ConstantStore& constants, const CellPlaces& places);
 
 /// `others`: what `beside` says. `way`: the one that is wanted; empty: the plan's own choice. `threads`: how many parts it may
 /// have, and how small. Throws Error naming the node when no kernel computes it, or none of this name.

@@ -219,19 +219,24 @@ struct NarrowVnni256 : IntegerVnni256 {
         if (shifts[i] < -23 || shifts[i] > -1) return false;
       return true;
     }
+    template <bool kNegative>
     static __m256i shifted(__m256i product, __m256i constant, __m256i shift) {
       const __m256i sum = _mm256_add_epi64(product, constant);
+      if (!kNegative) return _mm256_srav_epi64(sum, shift);
       const __mmask8 negative = _mm256_movepi64_mask(product);
       return _mm256_srav_epi64(_mm256_mask_sub_epi64(sum, negative, sum, _mm256_set1_epi64x(int64_t{1} << 31)), shift);
     }
-    __m256i operator()(__m256i x) const {
-      const __m256i even = shifted(_mm256_mul_epi32(x, multiplier), even_constant, even_shift);
-      const __m256i odd = shifted(_mm256_mul_epi32(_mm256_srli_epi64(x, 32), odd_multiplier), odd_constant, odd_shift);
-      return _mm256_blend_epi32(even, odd, 0b10101010);
+    template <bool kNegative>
+    __m256i rescaled(__m256i x) const {
+      const __m256i even = shifted<kNegative>(_mm256_mul_epi32(x, multiplier), even_constant, even_shift);
+      const __m256i odd_product = _mm256_mul_epi32(_mm256_srli_epi64(x, 32), odd_multiplier);
+      return _mm256_blend_epi32(even, shifted<kNegative>(odd_product, odd_constant, odd_shift), 0b10101010);
     }
-    /// Of the sums of four pixels; what does not fit a byte becomes its nearest end.
+    /// Of the sums of four pixels; what does not fit a byte becomes its nearest end. Where results are limited to the zero
+    /// point and above, as by ReLU, the half step that is less for negative ones does not show: kNegative false.
+    template <bool kNegative = true>
     Bytes bytes(__m256i a, __m256i b, __m256i c, __m256i d) const {
-      return packed((*this)(a), (*this)(b), (*this)(c), (*this)(d));
+      return packed(rescaled<kNegative>(a), rescaled<kNegative>(b), rescaled<kNegative>(c), rescaled<kNegative>(d));
     }
   };
 
@@ -250,6 +255,11 @@ struct NarrowVnni256 : IntegerVnni256 {
     const __m256i halves = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
     return _mm256_permutevar8x32_epi32(halves, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
   }
+  /// One number for all lanes.
+  struct Numbers {
+    int32_t lanes[kLanes];
+    explicit Numbers(int32_t x) { store_sum(lanes, same(x)); }
+  };
   /// The same eight numbers for each pixel.
   static Bytes bytes_of(const int32_t* numbers) {
     const __m256i x = load_sum(numbers);

@@ -35,7 +35,8 @@ template <class V, int N>
 struct NarrowS8 {
   int8_t* target[N];  // of the first pixel
   int pitch, lanes[N];
-  bool exact;  // the fast rescaling is
+  bool exact;        // the fast rescaling is
+  bool negative[N];  // results below the zero point may show
   int first;
   const IntegerResult& integer;
   typename V::RescaleToBytes rescale[N];
@@ -49,6 +50,8 @@ struct NarrowS8 {
       lanes[n] = a.out_c - o < V::kLanes ? a.out_c - o : V::kLanes;
       exact = exact && V::RescaleToBytes::is_exact(integer.shift + o, lanes[n]);
       rescale[n] = typename V::RescaleToBytes(integer.multiplier + o, integer.shift + o, integer.zero_points + o);
+      negative[n] = false;
+      for (int i = o; i < o + lanes[n]; ++i) negative[n] = negative[n] || integer.lows[i] < integer.zero_points[i];
       low[n] = V::bytes_of(integer.lows + o), high[n] = V::bytes_of(integer.highs + o);
     }
   }
@@ -65,7 +68,9 @@ struct NarrowS8 {
     for (int p = 0; p < P; p += V::kPixels)
 #pragma GCC unroll 3
       for (int n = 0; n < N; ++n) {
-        const auto bytes = rescale[n].bytes(sum[p][n], sum[p + 1][n], sum[p + 2][n], sum[p + 3][n]);
+        const auto bytes = negative[n]
+                               ? rescale[n].template bytes<true>(sum[p][n], sum[p + 1][n], sum[p + 2][n], sum[p + 3][n])
+                               : rescale[n].template bytes<false>(sum[p][n], sum[p + 1][n], sum[p + 2][n], sum[p + 3][n]);
         V::store_pixels(target[n] + static_cast<ptrdiff_t>(pixel + p) * pitch, V::limited(bytes, low[n], high[n]), pitch,
                         lanes[n], count - p);
       }

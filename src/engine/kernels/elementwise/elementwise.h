@@ -40,6 +40,15 @@ struct BinaryArgs {
   int32_t left_shift, low, high;
 };
 
+/// int8, one LSTM step from a zero state: h = o ∘ φ(i ∘ φ(g)), ∘ being the two products and φ the two tables (of 256, as
+/// LookupArgs'). The operand is o; i and g lie so many bytes behind it. With `between` > 0 the intermediate φ(g), i ∘ φ(g) and
+/// φ of that are also written, each so many bytes behind what was written before, h first.
+struct LstmCellArgs {
+  const int8_t *candidate_table, *cell_table;
+  ptrdiff_t input_gate, candidate, between;
+  BinaryArgs cell, hidden;
+};
+
 /// x·scale[c] + offset[c], c = i % channels.
 struct ScaleArgs {
   int64_t count;
@@ -74,6 +83,7 @@ struct ElementwiseKernels {
   KernelFunction<ScaleArgs> scale_f32;
   KernelFunction<DepthwiseArgs> depthwise_f32, depthwise_s8, depthwise_s16;
   KernelFunction<EdgesArgs> edges;
+  KernelFunction<LstmCellArgs> lstm_cell_s8;  // null: its parts are computed one by one
 };
 
 namespace reference {

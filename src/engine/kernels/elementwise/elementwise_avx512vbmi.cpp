@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables of 256 bytes in four registers: `vpermi2b` looks up 64 bytes at a time in 128 entries.
-#include <immintrin.h>
-
-#include "engine/kernels/elementwise/elementwise.h"
+// Tables of 256 bytes in four registers: `vpermi2b` looks up 64 bytes at a time in 128 entries. With them an LSTM cell is one
+// pass.
+#include "engine/kernels/elementwise/elementwise_products.h"
 
 namespace slimpilot::avx512vbmi {
 namespace {
@@ -59,8 +58,38 @@ void lookup_s8(const LookupArgs& a, const Io& io) noexcept {
     reference::elementwise.lookup_s8(a, io);
 }
 
+/// An intermediate result of 64 numbers, which the next product reads as bytes.
+struct Block {
+  int8_t numbers[64];
+
+  explicit Block(__m512i x) { _mm512_storeu_si512(numbers, x); }
+  __m512i load() const { return _mm512_loadu_si512(numbers); }
+  /// Writes it also where it is wanted.
+  void keep(int8_t* y, ptrdiff_t between, int number, __mmask64 lanes) const {
+    if (between > 0) _mm512_mask_storeu_epi8(y + number * between, lanes, load());
+  }
+};
+
+void lstm_cell_s8(const LstmCellArgs& a, const Io& io) noexcept {
+  const Table candidate_table(a.candidate_table), cell_table(a.cell_table);
+  const Products cell(a.cell), hidden(a.hidden);
+  const auto* output_gate = static_cast<const int8_t*>(io.input[0]);
+  const int8_t *input_gate = output_gate + a.input_gate, *candidate = output_gate + a.candidate;
+  auto* y = static_cast<int8_t*>(io.output);
+  for (int64_t i = 0; i < a.hidden.count; i += 64) {
+    const __mmask64 lanes = first_lanes(a.hidden.count - i);
+    const Block candidates(candidate_table(_mm512_loadu_si512(candidate + i)));
+    const Block products(cell.of_64(input_gate + i, candidates.numbers));
+    const Block cells(cell_table(products.load()));
+    _mm512_mask_storeu_epi8(y + i, lanes, hidden.of_64(output_gate + i, cells.numbers));
+    candidates.keep(y + i, a.between, 1, lanes);
+    products.keep(y + i, a.between, 2, lanes);
+    cells.keep(y + i, a.between, 3, lanes);
+  }
+}
+
 }  // namespace
 
-const ElementwiseKernels elementwise = {.lookup_s8 = lookup_s8};
+const ElementwiseKernels elementwise = {.lookup_s8 = lookup_s8, .lstm_cell_s8 = lstm_cell_s8};
 
 }  // namespace slimpilot::avx512vbmi
