@@ -60,15 +60,24 @@ TensorView view(const Graph& graph, const Buffers& buffers, ValueId id) {
   return {value.name, value.shape, value.type, value.quantization.value_or(Quantization{}), buffers.offset(id)};
 }
 
-/// Activations of a node and its weights as they are read, each counted once.
-size_t node_bytes(const Graph& graph, const Node& node, const NodeCall& call) {
+/// Activations of a call and its weights as they are read, each counted once.
+size_t call_bytes(const Graph& graph, const Node& node, const NodeCall& call) {
   const auto bytes = [&](ValueId id) {
     return static_cast<size_t>(element_count(graph.value(id).shape)) * element_size(graph.value(id).type);
   };
+  if (std::holds_alternative<Concat>(node.op)) return 2 * bytes(node.inputs[call.operand]);
   size_t total = bytes(node.output);
   for (const ValueId id : node.inputs) total += bytes(id);
   return call.weight_bytes == 0 ? total : total - bytes(node.inputs[1]) + call.weight_bytes;
 }
+
+/// A step whose places in the arena are not known yet.
+struct Unplaced {
+  const Node* node;
+  size_t operand;
+  int operands;
+  std::vector<size_t> scratch;  // buffers of its parts
+};
 
 }  // namespace
 
@@ -77,30 +86,28 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
     throw Error("a plan has 1 to " + std::to_string(kMostThreads) + " threads");
   ConstantStore constants;
   Buffers buffers(graph, options.keep_all_values);
-  std::vector<std::vector<size_t>> scratch;  // buffers of each step's parts
-  std::vector<const Node*> nodes;
-  std::vector<int> operands;
+  std::vector<Unplaced> unplaced;
   for (const Node& node : graph.nodes) {
     if (std::holds_alternative<Reshape>(node.op)) continue;
     const auto wanted = options.ways.find(node.name);
-    NodeCall made = make_call(graph, node, kernels(isa_), constants,
-                              wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second), threads_);
-    const int index = static_cast<int>(steps_.size());
-    for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[i], index);
-    buffers.use(node.output, index);
-    scratch.emplace_back();
-    for (size_t part = 0; part < made.parts.size(); ++part)
-      scratch.back().push_back(buffers.add_scratch(made.scratch_bytes, index));
-    nodes.push_back(&node);
-    operands.push_back(made.operands);
-    const size_t bytes = node_bytes(graph, node, made);
-    steps_.push_back({.name = node.name,
-                      .kernel = made.kernel,
-                      .way = made.way,
-                      .ways = std::move(made.ways),
-                      .parts = std::move(made.parts),
-                      .multiply_adds = slimpilot::multiply_adds(graph, node),
-                      .bytes = bytes});
+    const std::string_view way = wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second);
+    for (NodeCall& made : make_calls(graph, node, kernels(isa_), constants, way, threads_)) {
+      const int index = static_cast<int>(steps_.size());
+      Unplaced step{&node, made.operand, made.operands, {}};
+      for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[made.operand + i], index);
+      buffers.use(node.output, index);
+      for (size_t part = 0; part < made.parts.size(); ++part)
+        step.scratch.push_back(buffers.add_scratch(made.scratch_bytes, index));
+      unplaced.push_back(std::move(step));
+      const size_t bytes = call_bytes(graph, node, made);
+      steps_.push_back({.name = node.name,
+                        .kernel = made.kernel,
+                        .way = made.way,
+                        .ways = std::move(made.ways),
+                        .parts = std::move(made.parts),
+                        .multiply_adds = slimpilot::multiply_adds(graph, node),
+                        .bytes = bytes});
+    }
   }
   for (const auto& wanted : options.ways)
     if (std::ranges::none_of(steps_, [&](const Step& s) { return s.name == wanted.first && s.way == wanted.second; }))
@@ -109,16 +116,18 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
   arena_bytes_ = buffers.pack(static_cast<int>(steps_.size()));
 
   for (size_t s = 0; s < steps_.size(); ++s) {
-    for (size_t i = 0; i < static_cast<size_t>(operands[s]); ++i) {
-      const Value& value = graph.value(buffers.root(nodes[s]->inputs[i]));
+    const Unplaced& step = unplaced[s];
+    for (size_t i = 0; i < static_cast<size_t>(step.operands); ++i) {
+      const ValueId operand = step.node->inputs[step.operand + i];
+      const Value& value = graph.value(buffers.root(operand));
       if (value.is_constant())
         steps_[s].input[i].constant = constants.keep(value.data);
       else
-        steps_[s].input[i].offset = buffers.offset(nodes[s]->inputs[i]);
+        steps_[s].input[i].offset = buffers.offset(operand);
     }
-    steps_[s].output = buffers.offset(nodes[s]->output);
-    for (size_t part = 0; part < scratch[s].size(); ++part)
-      steps_[s].parts[part].scratch = buffers.scratch_offset(scratch[s][part]);
+    steps_[s].output = buffers.offset(step.node->output);
+    for (size_t part = 0; part < step.scratch.size(); ++part)
+      steps_[s].parts[part].scratch = buffers.scratch_offset(step.scratch[part]);
   }
   for (const ValueId id : graph.inputs) inputs_.push_back(view(graph, buffers, id));
   for (const ValueId id : graph.outputs) outputs_.push_back(view(graph, buffers, id));

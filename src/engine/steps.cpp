@@ -11,6 +11,18 @@ namespace {
 
 NodeCall call_for(const Reshape&, const Site&) { check(false); }  // a plan lets both names mean the same buffer
 
+template <class Op>
+std::vector<NodeCall> calls_for(const Op& op, const Site& s) {
+  std::vector<NodeCall> calls;
+  calls.push_back(call_for(op, s));
+  return calls;
+}
+std::vector<NodeCall> calls_for(const Concat& op, const Site& s) {
+  std::vector<NodeCall> calls;
+  for (size_t i = 0; i < s.node.inputs.size(); ++i) calls.push_back(call_for(op, s, i));
+  return calls;
+}
+
 }  // namespace
 
 const void* ConstantStore::keep_bytes(std::span<const std::byte> data) {
@@ -19,10 +31,10 @@ const void* ConstantStore::keep_bytes(std::span<const std::byte> data) {
   return blocks_.back().data();
 }
 
-NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                   std::string_view way, const ThreadOptions& threads) {
+std::vector<NodeCall> make_calls(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
+                                 std::string_view way, const ThreadOptions& threads) {
   const Site site{graph, node, kernels, constants, way, threads};
-  return std::visit([&](const auto& op) { return call_for(op, site); }, node.op);
+  return std::visit([&](const auto& op) { return calls_for(op, site); }, node.op);
 }
 
 }  // namespace slimpilot

@@ -31,15 +31,17 @@ struct NodeCall {
   std::string_view kernel;
   std::vector<Part> parts;                  // their scratch is left to the plan
   size_t scratch_bytes = 0;                 // of each part
-  int operands = 1;                         // how many of the node's inputs are read from memory when it runs
+  size_t operand = 0;                       // the first of the node's inputs that are read from memory when it runs,
+  int operands = 1;                         // and how many these are
   size_t weight_bytes = 0;                  // of repacked weights, operand 1 of the node; 0: it is read as it is
   std::string_view way = {};                // which of the ways to compute it, where there are several
   std::vector<std::string_view> ways = {};  // all of them
 };
 
-/// `way`: the one that is wanted; empty: the plan's own choice. `threads`: how many parts it may have, and how
-/// small. Throws Error naming the node when no kernel computes it, or none of this name.
-NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                   std::string_view way = {}, const ThreadOptions& threads = {});
+/// The calls that compute a node, in order; one, but of a Concat one for each input. `way`: the one that is wanted; empty: the
+/// plan's own choice. `threads`: how many parts it may have, and how small. Throws Error naming the node when no kernel
+/// computes it, or none of this name.
+std::vector<NodeCall> make_calls(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
+                                 std::string_view way = {}, const ThreadOptions& threads = {});
 
 }  // namespace slimpilot

@@ -72,9 +72,9 @@ ClampRange clamp_range(ActivationKind kind) {
 }
 
 std::string_view op_name(const Op& op) {
-  constexpr std::string_view names[] = {"Conv2D",     "DepthwiseConv2D", "Dense",  "ConvLstm2D", "Pool2D", "BatchNorm",
-                                        "Activation", "Reshape",         "Crop2D", "Pad2D",      "Add",    "Mul",
-                                        "Quantize",   "Dequantize"};
+  constexpr std::string_view names[] = {"Conv2D",     "DepthwiseConv2D", "Dense",     "ConvLstm2D", "Pool2D", "BatchNorm",
+                                        "Activation", "Reshape",         "Crop2D",    "Pad2D",      "Add",    "Mul",
+                                        "Quantize",   "Dequantize",      "LeakyRelu", "Softmax",    "Concat", "Permute"};
   static_assert(std::size(names) == std::variant_size_v<Op>);
   return names[op.index()];
 }
