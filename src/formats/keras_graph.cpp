@@ -71,6 +71,7 @@ class Builder {
   void add(const KerasDepthwise&);
   void add(const KerasDense&);
   void add(const KerasConvLstm&);
+  void add(const KerasLstm&);
   void add(const KerasBatchNorm&);
   void add(const KerasPool3D&);
   void add(const KerasGlobalPool&);
@@ -199,6 +200,13 @@ void Builder::add(const KerasConvLstm& layer) {
   const int gates = 4 * filters;
   const ValueId kernel = transposed_kernel("kernel", {h, w, channels, gates}, {gates, h, w, channels});
   const ValueId recurrent = transposed_kernel("recurrent_kernel", {h, w, filters, gates}, {gates, h, w, filters});
+  append(layer.op, {kernel, recurrent, vector("bias", layer.use_bias, gates, 0)});
+}
+
+void Builder::add(const KerasLstm& layer) {
+  const int inputs = shape(3, "a sequence of vectors")[2], gates = 4 * layer.units;
+  const ValueId kernel = transposed_kernel("kernel", {inputs, gates}, {gates, inputs});
+  const ValueId recurrent = transposed_kernel("recurrent_kernel", {layer.units, gates}, {gates, layer.units});
   append(layer.op, {kernel, recurrent, vector("bias", layer.use_bias, gates, 0)});
 }
 

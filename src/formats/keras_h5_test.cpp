@@ -83,7 +83,7 @@ TEST(KerasH5, ReadsEveryGolden) {
       ++count;
     }
   }
-  EXPECT_EQ(count, 23);
+  EXPECT_EQ(count, 24);
 }
 
 TEST(KerasH5, NamesNodesLikeLayers) {
@@ -170,7 +170,7 @@ TEST(KerasConfig, NamesLayerAndProperty) {
       {"convolutions.h5", R"("name": "dense_1")", R"("name": "dense_9")", "weights for a layer 'dense_1'"},
       {"convolutions.h5", R"("class_name": "Sequential")", R"("class_name": "Graph")", "a \"Graph\" model"},
       {"convolutions.h5", R"({"class_name")", R"(["class_name")", "no JSON"},
-      {"conv_lstm.h5", R"("stateful": false)", R"("stateful": true)", "layer 'conv_lstm2d' (ConvLSTM2D): stateful is true"},
+      {"conv_lstm.h5", R"("stateful": false)", R"("stateful": 1)", "layer 'conv_lstm2d' (ConvLSTM2D): stateful is 1"},
       {"conv_lstm.h5", R"("go_backwards": false)", R"("go_backwards": true)", "go_backwards is true"},
       {"conv_lstm.h5", R"("return_state": false)", R"("return_state": true)", "return_state is true"},
       {"conv_lstm.h5", R"([2, 3, -1, 3])", R"([2, -1, -1, 3])", "more than one extent open"},
@@ -224,6 +224,11 @@ TEST(KerasConfig, NamesWhatIsWrongWithBranches) {
     const std::string error = error_of([&] { keras_graph(edited(edit.golden, edit.from, edit.to), {}); });
     EXPECT_NE(error.find(edit.error), std::string::npos) << edit.golden << " with " << edit.to << " gives: " << error;
   }
+}
+
+TEST(KerasGraph, KeepsTheStateOfStatefulLayers) {
+  const Graph graph = keras_graph(edited("recurrent_sequences.h5", R"("stateful": false)", R"("stateful": true)"), {});
+  EXPECT_EQ(std::ranges::count_if(graph.nodes, [](const Node& node) { return keeps_state(node.op); }), 1);
 }
 
 /// Donkey Car's heads are outputs in the order in which the model names them.

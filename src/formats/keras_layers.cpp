@@ -69,14 +69,32 @@ KerasKind read_convolution3d(const KerasSettings& settings) {
   return layer;
 }
 
+/// What recurrent layers have in common. A stateful one keeps its state from run to run, as a stateful layer does between
+/// calls.
+template <class Op>
+void read_recurrence(const KerasSettings& settings, Op& op) {
+  for (const char* other : {"go_backwards", "return_state", "time_major"}) settings.require({other}, {false});
+  op.activation = settings.activation("activation");
+  op.recurrent_activation = settings.activation("recurrent_activation");
+  op.return_sequences = settings.flag({"return_sequences"}, false);
+  op.stateful = settings.flag({"stateful"}, false);
+}
+
+void refuse_keras1(const KerasSettings& settings, KerasSettings::Names properties) {
+  if (settings.find(properties)) settings.fail("Keras 1 stores its gates in another way; save the model with Keras 2");
+}
+
 KerasKind read_conv_lstm(const KerasSettings& settings) {
-  if (settings.find({"nb_filter", "inner_activation"}))
-    settings.fail("Keras 1 stores its gates in another way; save the model with Keras 2");
-  for (const char* state : {"stateful", "go_backwards", "return_state", "time_major"}) settings.require({state}, {false});
+  refuse_keras1(settings, {"nb_filter", "inner_activation"});
   auto layer = read_filters<KerasConvLstm>(settings);
-  layer.op.activation = settings.activation("activation");
-  layer.op.recurrent_activation = settings.activation("recurrent_activation");
-  layer.op.return_sequences = settings.flag({"return_sequences"}, false);
+  read_recurrence(settings, layer.op);
+  return layer;
+}
+
+KerasKind read_lstm(const KerasSettings& settings) {
+  refuse_keras1(settings, {"output_dim", "inner_activation"});
+  KerasLstm layer{.op = {}, .units = settings.positive({"units"}), .use_bias = settings.flag({"use_bias"}, true)};
+  read_recurrence(settings, layer.op);
   return layer;
 }
 
@@ -244,6 +262,7 @@ const std::map<std::string, Reader>& readers() {
       {"Conv2D", read_convolution},
       {"Convolution2D", read_convolution},
       {"ConvLSTM2D", read_conv_lstm},
+      {"LSTM", read_lstm},
       {"Conv3D", read_convolution3d},
       {"Convolution3D", read_convolution3d},
       {"DepthwiseConv2D", read_depthwise},

@@ -37,6 +37,11 @@ struct KerasConvLstm {
   int filters = 1, kernel_h = 1, kernel_w = 1;
   bool use_bias = true;
 };
+struct KerasLstm {
+  Lstm op;
+  int units = 1;
+  bool use_bias = true;
+};
 struct KerasBatchNorm {
   BatchNorm op;
   int axis = -1;  // counts the batch dimension
@@ -81,10 +86,10 @@ struct KerasSequence {};
 
 /// Layers that are ops of the graph as they stand, and those that still need shapes or weights.
 using KerasKind =
-    std::variant<KerasInput, KerasConvolution, KerasConvolution3D, KerasDepthwise, KerasDense, KerasConvLstm, KerasBatchNorm,
-                 KerasPool3D, KerasGlobalPool, KerasReshape, KerasPermute, KerasConcatenate, KerasSum, KerasProduct,
-                 KerasRescaling, KerasNormalization, KerasFlatten, KerasDropout, KerasQuantizedInput, KerasLambda, KerasFrames,
-                 KerasSequence, Pool2D, Activation, LeakyRelu, Softmax, Crop2D, Pad2D>;
+    std::variant<KerasInput, KerasConvolution, KerasConvolution3D, KerasDepthwise, KerasDense, KerasConvLstm, KerasLstm,
+                 KerasBatchNorm, KerasPool3D, KerasGlobalPool, KerasReshape, KerasPermute, KerasConcatenate, KerasSum,
+                 KerasProduct, KerasRescaling, KerasNormalization, KerasFlatten, KerasDropout, KerasQuantizedInput, KerasLambda,
+                 KerasFrames, KerasSequence, Pool2D, Activation, LeakyRelu, Softmax, Crop2D, Pad2D>;
 
 /// The layer that these settings describe. Throws Error for a class that slimpilot does not know and for properties that it
 /// does not support.

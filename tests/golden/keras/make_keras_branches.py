@@ -93,8 +93,10 @@ def recurrent_sequences(keras, L):
     frames = L.Input((3, 6, 7, 2))
     x = L.ConvLSTM2D(2, 3, padding="same", return_sequences=True, recurrent_activation="sigmoid")(frames)
     x = L.TimeDistributed(L.Conv2D(3, 3, activation="relu"))(x)
+    y = L.LSTM(4, return_sequences=True)(L.TimeDistributed(L.Flatten())(x))
+    y = L.LSTM(3, use_bias=False, activation="relu")(y)
     x = L.ConvLSTM2D(2, 2, recurrent_activation="sigmoid")(x)
-    return keras.Model(frames, L.Dense(2)(L.Flatten()(x)))
+    return keras.Model(frames, L.Dense(2)(L.Concatenate()([L.Flatten()(x), y])))
 
 
 def nested(keras, L):
@@ -188,7 +190,8 @@ write("branches", keras2, branches, [".h5"])
 write("branches3", keras3, branches, [".h5", ".keras"])
 write("sequences", keras2, sequences, [".h5"])
 write("sequences3", keras3, sequences, [".h5", ".keras"])
-write("recurrent_sequences", keras3, recurrent_sequences, [".keras"])
+write("recurrent_sequences", keras2, recurrent_sequences, [".h5"])
+write("recurrent_sequences3", keras3, recurrent_sequences, [".keras"])
 write("nested", keras2, nested, [".h5", ".keras"])
 write("nested3", keras3, nested, [".h5", ".keras"])
 write_quantized()
