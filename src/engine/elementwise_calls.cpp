@@ -6,6 +6,7 @@
 #include "engine/kernels/fixed_point.h"
 #include "engine/node_calls.h"
 #include "engine/quantized_scale.h"
+#include "engine/shares.h"
 #include "graph/edit.h"
 
 namespace slimpilot {
@@ -32,9 +33,11 @@ NodeCall call_for(const Pool2D& op, const Site& s) {
   const PoolKernels& k = s.kernels.pool;
   const bool max = op.kind == PoolKind::max;
   switch (s.input(0).type) {
-    case ElementType::f32: return whole<PoolArgs>(max ? "max_f32" : "average_f32", max ? k.max_f32 : k.average_f32, args);
-    case ElementType::s8: return whole<PoolArgs>(max ? "max_s8" : "average_s8", max ? k.max_s8 : k.average_s8, args);
-    case ElementType::s16: return whole<PoolArgs>(max ? "max_s16" : "average_s16", max ? k.max_s16 : k.average_s16, args);
+    case ElementType::f32:
+      return each_image<PoolArgs>(s, max ? "max_f32" : "average_f32", max ? k.max_f32 : k.average_f32, args);
+    case ElementType::s8: return each_image<PoolArgs>(s, max ? "max_s8" : "average_s8", max ? k.max_s8 : k.average_s8, args);
+    case ElementType::s16:
+      return each_image<PoolArgs>(s, max ? "max_s16" : "average_s16", max ? k.max_s16 : k.average_s16, args);
     default: s.fail_type();
   }
 }
@@ -71,7 +74,44 @@ Curve16Args curve_args(const Site& s) {
   return {s.count(), static_cast<int32_t>(multiplier), shift};
 }
 
+/// Multipliers of leaky ReLU as TensorFlow Lite takes them: all in float32.
+Slope16Args slope_args(const Site& s, float alpha) {
+  const float in = s.scale(s.input(0)), out = s.scale(s.output());
+  const FixedPoint above = fixed_point(static_cast<double>(in / out)),
+                   below = fixed_point(static_cast<double>(in * alpha / out));
+  return {s.count(), above.multiplier, above.shift, below.multiplier, below.shift};
+}
+
+std::vector<int8_t> leaky_relu_table(const Site& s, float alpha) {
+  const Slope16Args slopes = slope_args(s, alpha);
+  std::vector<int8_t> table;
+  for (int32_t x = -128; x < 128; ++x) {
+    const int32_t steps = x - s.zero_point(s.input(0));
+    const int32_t scaled = steps < 0 ? rescale(steps, slopes.alpha_multiplier, slopes.alpha_shift)
+                                     : rescale(steps, slopes.multiplier, slopes.shift);
+    table.push_back(static_cast<int8_t>(limit(scaled + s.zero_point(s.output()), -128, 127)));
+  }
+  return table;
+}
+
 }  // namespace
+
+NodeCall call_for(const LeakyRelu& op, const Site& s) {
+  const ElementwiseKernels& k = s.kernels.elementwise;
+  switch (s.input(0).type) {
+    case ElementType::f32: return whole<SlopeArgs>("leaky_relu", k.leaky_relu, {s.count(), op.alpha});
+    case ElementType::s8:
+      return whole<LookupArgs>("lookup_s8", k.lookup_s8, {s.count(), 1, s.constants.keep(leaky_relu_table(s, op.alpha))});
+    case ElementType::s16: return whole<Slope16Args>("leaky_relu_s16", k.leaky_relu_s16, slope_args(s, op.alpha));
+    default: s.fail_type();
+  }
+}
+
+NodeCall call_for(const Softmax&, const Site& s) {
+  if (s.input(0).type != ElementType::f32) s.fail_type();
+  const int columns = s.output().shape.back();
+  return whole<SoftmaxArgs>("softmax", s.kernels.elementwise.softmax, {s.count() / columns, columns});
+}
 
 NodeCall call_for(const Activation& op, const Site& s) {
   const ElementwiseKernels& k = s.kernels.elementwise;
@@ -112,7 +152,7 @@ NodeCall edges_call(const Site& s, int top, int left) {
   const int element = static_cast<int>(element_size(s.input(0).type));
   const int32_t fill = s.input(0).quantization ? s.zero_point(s.input(0)) : 0;
   const EdgesArgs args{x[1], x[2], y[1], y[2], top, left, element * x[3], element, fill};
-  return whole<EdgesArgs>("edges", s.kernels.elementwise.edges, args);
+  return each_image<EdgesArgs>(s, "edges", s.kernels.elementwise.edges, args);
 }
 
 }  // namespace
@@ -122,10 +162,16 @@ NodeCall call_for(const Pad2D& op, const Site& s) { return edges_call(s, op.top,
 
 namespace {
 
+/// What repeats its second operand other than as one number is for the reference alone.
+const ElementwiseKernels& binary_kernels(const Site& s, const BinaryArgs& args) {
+  return args.b_count == args.count || args.b_count == 1 ? s.kernels.elementwise : reference::elementwise;
+}
+
 BinaryArgs binary_args(const Site& s) {
   BinaryArgs args{};
   args.count = s.count();
-  args.b_is_scalar = element_count(s.input(1).shape) == 1;
+  const Repetition b = *repetition(s.output().shape, s.input(1).shape);
+  args.b_count = b.count, args.b_inner = b.inner;
   if (s.input(0).type != s.input(1).type) s.fail("cannot combine different types");
   if (s.input(0).type == ElementType::f32) return args;
   if (!s.input(1).quantization) s.fail("input 1 is integer without a quantization");
@@ -141,7 +187,7 @@ BinaryArgs binary_args(const Site& s) {
 
 NodeCall call_for(const Add&, const Site& s) {
   BinaryArgs args = binary_args(s);
-  const ElementwiseKernels& k = s.kernels.elementwise;
+  const ElementwiseKernels& k = binary_kernels(s, args);
   const ElementType type = s.input(0).type;
   if (type == ElementType::f32) return whole<BinaryArgs>("add_f32", k.add_f32, args, 2);
   if (type != ElementType::s8 && type != ElementType::s16) s.fail_type();
@@ -174,7 +220,7 @@ BinaryArgs multiply_args(const Site& s) {
 
 NodeCall call_for(const Mul&, const Site& s) {
   const BinaryArgs args = multiply_args(s);
-  const ElementwiseKernels& k = s.kernels.elementwise;
+  const ElementwiseKernels& k = binary_kernels(s, args);
   const ElementType type = s.input(0).type;
   if (type == ElementType::f32) return whole<BinaryArgs>("multiply_f32", k.multiply_f32, args, 2);
   if (type == ElementType::s8) return whole<BinaryArgs>("multiply_s8", k.multiply_s8, args, 2);

@@ -81,6 +81,11 @@ NodeCall call_for(const Pad2D& op, const Site& s);
 NodeCall call_for(const Add& op, const Site& s);
 NodeCall call_for(const Mul& op, const Site& s);
 NodeCall call_for(const CellNodes& cell, const Site& s, const CellPlaces& places);
+NodeCall call_for(const LeakyRelu& op, const Site& s);
+NodeCall call_for(const Softmax& op, const Site& s);
+NodeCall call_for(const Permute& op, const Site& s);
+/// Of input `input`, which is copied to its place in the result.
+NodeCall call_for(const Concat& op, const Site& s, size_t input);
 NodeCall call_for(const Quantize& op, const Site& s);
 NodeCall call_for(const Dequantize& op, const Site& s);
 

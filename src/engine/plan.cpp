@@ -134,12 +134,23 @@ TensorView view(const Graph& graph, const Buffers& buffers, ValueId id) {
   return {value.name, value.shape, value.type, value.quantization.value_or(Quantization{}), buffers.offset(id)};
 }
 
-/// Activations of a node and its weights as they are read, each counted once.
-size_t node_bytes(const Graph& graph, const Node& node, const NodeCall& call) {
+/// Activations of a call and its weights as they are read, each counted once.
+size_t call_bytes(const Graph& graph, const Node& node, const NodeCall& call, std::span<const Node* const> others) {
+  if (std::holds_alternative<Concat>(node.op)) return 2 * value_bytes(graph, node.inputs[call.operand]);
   size_t total = value_bytes(graph, node.output);
   for (const ValueId id : node.inputs) total += value_bytes(graph, id);
+  for (const Node* other : others) total += value_bytes(graph, other->output);
   return call.weight_bytes == 0 ? total : total - value_bytes(graph, node.inputs[1]) + call.weight_bytes;
 }
+
+/// A step whose places in the arena are not known yet.
+struct Unplaced {
+  const Node* node;
+  size_t operand;
+  int operands;
+  std::vector<size_t> scratch;  // buffers of its parts
+  size_t state_bytes;           // of each part
+};
 
 }  // namespace
 
@@ -148,47 +159,43 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
     throw Error("a plan has 1 to " + std::to_string(kMostThreads) + " threads");
   ConstantStore constants;
   Buffers buffers(graph, options.keep_all_values);
-  std::vector<std::vector<size_t>> scratch;  // buffers of each step's parts
-  std::vector<size_t> states;                // bytes of each step's
-  std::vector<const Node*> nodes;
-  std::vector<int> operands;
+  std::vector<Unplaced> unplaced;
   Together together(graph, kernels(isa_), buffers, options.keep_all_values);
   for (const Node& node : graph.nodes) {
     if (std::holds_alternative<Reshape>(node.op) || together.done.contains(&node)) continue;
     const std::vector<const Node*>& others = together.others[&node];
     const auto cell = together.cells.find(&node);
     const auto wanted = options.ways.find(node.name);
-    NodeCall made =
-        cell != together.cells.end()
-            ? make_cell_call(graph, node, cell->second.nodes, kernels(isa_), constants, cell->second.places)
-            : make_call(graph, node, kernels(isa_), constants,
-                        wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second), threads_, others);
-    const int index = static_cast<int>(steps_.size());
-    for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[i], index);
-    buffers.use(node.output, index);
-    if (cell == together.cells.end() || options.keep_all_values)
-      for (const Node* other : others) buffers.use(other->output, index);
-    scratch.emplace_back();
-    for (size_t part = 0; part < made.parts.size(); ++part)
-      scratch.back().push_back(made.keeps_scratch ? buffers.add_scratch(made.scratch_bytes, -1, kLastStep)
-                                                  : buffers.add_scratch(made.scratch_bytes, index, index));
-    states.push_back(made.keeps_scratch ? made.scratch_bytes : 0);
-    nodes.push_back(&node);
-    operands.push_back(made.operands);
-    size_t bytes = node_bytes(graph, node, made);
+    const std::string_view way = wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second);
+    const auto calls = [&] {
+      return cell == together.cells.end()
+                 ? make_calls(graph, node, kernels(isa_), constants, way, threads_, others)
+                 : std::vector{make_cell_call(graph, node, cell->second.nodes, kernels(isa_), constants, cell->second.places)};
+    };
+    const bool writes_others = cell == together.cells.end() || options.keep_all_values;
     int64_t work = slimpilot::multiply_adds(graph, node);
-    for (const Node* other : others) {
-      bytes += value_bytes(graph, other->output);
-      work += slimpilot::multiply_adds(graph, *other);
+    for (const Node* other : others) work += slimpilot::multiply_adds(graph, *other);
+    for (NodeCall& made : calls()) {
+      const int index = static_cast<int>(steps_.size());
+      Unplaced step{&node, made.operand, made.operands, {}, made.keeps_scratch ? made.scratch_bytes : 0};
+      for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[made.operand + i], index);
+      buffers.use(node.output, index);
+      for (const Node* other : others)
+        if (writes_others) buffers.use(other->output, index);
+      for (size_t part = 0; part < made.parts.size(); ++part)
+        step.scratch.push_back(made.keeps_scratch ? buffers.add_scratch(made.scratch_bytes, -1, kLastStep)
+                                                  : buffers.add_scratch(made.scratch_bytes, index, index));
+      unplaced.push_back(std::move(step));
+      const size_t bytes = call_bytes(graph, node, made, others);
+      steps_.push_back({.name = node.name,
+                        .others = others.size(),
+                        .kernel = made.kernel,
+                        .way = made.way,
+                        .ways = std::move(made.ways),
+                        .parts = std::move(made.parts),
+                        .multiply_adds = work,
+                        .bytes = bytes});
     }
-    steps_.push_back({.name = node.name,
-                      .others = others.size(),
-                      .kernel = made.kernel,
-                      .way = made.way,
-                      .ways = std::move(made.ways),
-                      .parts = std::move(made.parts),
-                      .multiply_adds = work,
-                      .bytes = bytes});
   }
   for (const auto& wanted : options.ways)
     if (std::ranges::none_of(steps_, [&](const Step& s) { return s.name == wanted.first && s.way == wanted.second; }))
@@ -197,17 +204,19 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
   arena_bytes_ = buffers.pack(static_cast<int>(steps_.size()));
 
   for (size_t s = 0; s < steps_.size(); ++s) {
-    for (size_t i = 0; i < static_cast<size_t>(operands[s]); ++i) {
-      const Value& value = graph.value(buffers.root(nodes[s]->inputs[i]));
+    const Unplaced& step = unplaced[s];
+    for (size_t i = 0; i < static_cast<size_t>(step.operands); ++i) {
+      const ValueId operand = step.node->inputs[step.operand + i];
+      const Value& value = graph.value(buffers.root(operand));
       if (value.is_constant())
         steps_[s].input[i].constant = constants.keep(value.data);
       else
-        steps_[s].input[i].offset = buffers.offset(nodes[s]->inputs[i]);
+        steps_[s].input[i].offset = buffers.offset(operand);
     }
-    steps_[s].output = buffers.offset(nodes[s]->output);
-    for (size_t part = 0; part < scratch[s].size(); ++part) {
-      steps_[s].parts[part].scratch = buffers.scratch_offset(scratch[s][part]);
-      if (states[s] > 0) states_.push_back({steps_[s].parts[part].scratch, states[s]});
+    steps_[s].output = buffers.offset(step.node->output);
+    for (size_t part = 0; part < step.scratch.size(); ++part) {
+      steps_[s].parts[part].scratch = buffers.scratch_offset(step.scratch[part]);
+      if (step.state_bytes > 0) states_.push_back({steps_[s].parts[part].scratch, step.state_bytes});
     }
   }
   for (const ValueId id : graph.inputs) inputs_.push_back(view(graph, buffers, id));

@@ -11,6 +11,7 @@
 
 #include "engine/cpu.h"
 #include "engine/kernels/conv_lstm2d/conv_lstm2d.h"
+#include "engine/kernels/copy/copy.h"
 #include "engine/kernels/kernels.h"
 #include "engine/memory.h"
 #include "graph/graph.h"
@@ -23,12 +24,12 @@ struct Call {
   KernelFunction<Args> kernel;
   Args args;
 };
-using AnyCall =
-    std::variant<Call<Conv2dArgs>, Call<DenseArgs>, Call<DepthwiseArgs>, Call<PoolArgs>, Call<UnaryArgs>, Call<LookupArgs>,
-                 Call<Curve16Args>, Call<Clamp16Args>, Call<BinaryArgs>, Call<ScaleArgs>, Call<EdgesArgs>, Call<LstmCellArgs>,
-                 Call<QuantizeArgs>, Call<RequantizeArgs>, Call<ConvLstm2dArgs>>;
+using AnyCall = std::variant<Call<Conv2dArgs>, Call<DenseArgs>, Call<DepthwiseArgs>, Call<PoolArgs>, Call<UnaryArgs>,
+                             Call<LookupArgs>, Call<Curve16Args>, Call<Clamp16Args>, Call<BinaryArgs>, Call<ScaleArgs>,
+                             Call<EdgesArgs>, Call<LstmCellArgs>, Call<QuantizeArgs>, Call<RequantizeArgs>, Call<ConvLstm2dArgs>,
+                             Call<CopyArgs>, Call<SlopeArgs>, Call<Slope16Args>, Call<SoftmaxArgs>>;
 
-/// A share of a step that one thread computes.
+/// A share of a step that one thread computes, or one image of several.
 struct Part {
   AnyCall call;
   size_t input = 0, output = 0;  // where its first operand and its result begin: bytes behind the step's
@@ -42,12 +43,12 @@ struct Operand {
 };
 
 struct Step {
-  std::string name;                    // of the node, the first of several
+  std::string name;                    // of the node, the first of several; a Concat has a step for each input
   size_t others = 0;                   // further nodes that are computed at once
   std::string_view kernel;             // "conv2d_s8", …
   std::string_view way;                // "avx2", …: which of several that compute the same
   std::vector<std::string_view> ways;  // all of them; empty: there is one
-  std::vector<Part> parts;             // at most as many as the plan has threads; they write different bytes
+  std::vector<Part> parts;             // they write different bytes
   Operand input[2];
   size_t output = 0;  // offset in the arena
   int64_t multiply_adds = 0;

@@ -55,7 +55,10 @@ void Session::run_part(const Step& step, const Part& part) noexcept {
 
 void Session::run_step(size_t i) noexcept {
   const Step& step = plan_->steps()[i];
-  if (step.parts.size() == 1) return run_part(step, step.parts[0]);
+  if (workers_ == nullptr || step.parts.size() == 1) {
+    for (const Part& part : step.parts) run_part(step, part);
+    return;
+  }
   workers_->run(step.parts.size(), [&](size_t part) { run_part(step, step.parts[part]); });
 }
 

@@ -20,11 +20,24 @@ struct Share {
 /// How many threads have something to do, of `most`, with so much work in all (multiply-adds).
 int useful_threads(const Site& s, int64_t work, int64_t most);
 
-/// A convolution's result in rows, with the rows of the image that they are made of.
+/// A convolution's result image by image, each in rows with the rows of the image that they are made of.
 std::vector<Share<Conv2dArgs>> row_shares(const Site& s, const Conv2dArgs& all);
 
 /// A dense layer's outputs, in multiples that keep what there is per output where vectors want it.
 std::vector<Share<DenseArgs>> output_shares(const Site& s, const DenseArgs& all);
+
+/// A call for each image by itself, which `args` are about.
+template <class Args>
+NodeCall each_image(const Site& s, std::string_view name, KernelFunction<Args> kernel, const Args& args) {
+  const int images = s.output().shape[0];
+  const auto bytes = [&](const Value& v) {
+    return static_cast<size_t>(element_count(v.shape) / images) * element_size(v.type);
+  };
+  NodeCall made{.kernel = name};
+  for (size_t i = 0; i < static_cast<size_t>(images); ++i)
+    made.parts.push_back({.call = Call<Args>{kernel, args}, .input = i * bytes(s.input(0)), .output = i * bytes(s.output())});
+  return made;
+}
 
 /// A call for each number by itself, in parts of whole pixels.
 template <class Args>

@@ -12,6 +12,18 @@ namespace {
 
 NodeCall call_for(const Reshape&, const Site&) { check(false); }  // a plan lets both names mean the same buffer
 
+template <class Op>
+std::vector<NodeCall> calls_for(const Op& op, const Site& s) {
+  std::vector<NodeCall> calls;
+  calls.push_back(call_for(op, s));
+  return calls;
+}
+std::vector<NodeCall> calls_for(const Concat& op, const Site& s) {
+  std::vector<NodeCall> calls;
+  for (size_t i = 0; i < s.node.inputs.size(); ++i) calls.push_back(call_for(op, s, i));
+  return calls;
+}
+
 }  // namespace
 
 const void* ConstantStore::keep_bytes(std::span<const std::byte> data) {
@@ -35,8 +47,10 @@ std::optional<CellNodes> cell_of(const Graph& graph, const Node& hidden, const K
   const auto made_by = [&](const Node& reader) -> const Node* {
     const ValueId id = reader.inputs.back();
     const int producer = producer_of(graph, id);
-    const bool alone = consumers_of(graph, id).size() == 1 && !is_output(graph, id) && graph.value(id).type == ElementType::s8;
-    return producer >= 0 && alone ? &graph.nodes[static_cast<size_t>(producer)] : nullptr;
+    const Value& value = graph.value(id);
+    const bool alone = consumers_of(graph, id).size() == 1 && !is_output(graph, id) && value.type == ElementType::s8;
+    const bool alike = value.shape == graph.value(reader.output).shape;  // no operand of a product is repeated
+    return producer >= 0 && alone && alike ? &graph.nodes[static_cast<size_t>(producer)] : nullptr;
   };
   const Node* curve = made_by(hidden);
   const Node* product = curve != nullptr && std::holds_alternative<Activation>(curve->op) ? made_by(*curve) : nullptr;
@@ -50,10 +64,10 @@ NodeCall make_cell_call(const Graph& graph, const Node& hidden, const CellNodes&
   return call_for(cell, {graph, hidden, kernels, constants, {}, {}}, places);
 }
 
-NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                   std::string_view way, const ThreadOptions& threads, std::span<const Node* const> others) {
+std::vector<NodeCall> make_calls(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
+                                 std::string_view way, const ThreadOptions& threads, std::span<const Node* const> others) {
   const Site site{graph, node, kernels, constants, way, threads, others};
-  return std::visit([&](const auto& op) { return call_for(op, site); }, node.op);
+  return std::visit([&](const auto& op) { return calls_for(op, site); }, node.op);
 }
 
 }  // namespace slimpilot

@@ -324,14 +324,14 @@ NodeCall call_for(const DepthwiseConv2D& op, const Site& s) {
     if (pointwise && op.activation == ActivationKind::none)
       return pixelwise<ScaleArgs>(s, "scale_f32", kernels.scale_f32, {s.count(), args.channels, kept, args.real.bias});
     args.weights = kept;
-    return whole<DepthwiseArgs>("depthwise_f32", kernels.depthwise_f32, args);
+    return each_image<DepthwiseArgs>(s, "depthwise_f32", kernels.depthwise_f32, args);
   }
   args.weights = s.constants.keep(constant_elements<int8_t>(s, 1, ElementType::s8));
   args.integer = integer_result(s, args.channels);
-  if (type == ElementType::s16) return whole<DepthwiseArgs>("depthwise_s16", kernels.depthwise_s16, args);
+  if (type == ElementType::s16) return each_image<DepthwiseArgs>(s, "depthwise_s16", kernels.depthwise_s16, args);
   if (type != ElementType::s8) s.fail_type();
   if (pointwise) return lookup_call(s, args);
-  return whole<DepthwiseArgs>("depthwise_s8", kernels.depthwise_s8, args);
+  return each_image<DepthwiseArgs>(s, "depthwise_s8", kernels.depthwise_s8, args);
 }
 
 namespace {

@@ -98,9 +98,10 @@ void check_activation(const Node& node, const Activation& op, const Value& out) 
                    std::to_string(zero));
 }
 
+/// Concat, too, which has several inputs.
 void check_same_quantization(const Graph& graph, const Node& node) {
-  if (graph.value(node.inputs[0]).quantization != graph.value(node.output).quantization)
-    fail(node, "must not change the quantization");
+  for (const ValueId id : node.inputs)
+    if (graph.value(id).quantization != graph.value(node.output).quantization) fail(node, "must not change the quantization");
 }
 
 void check_pair(const Graph& graph, const Node& node) {
@@ -109,6 +110,8 @@ void check_pair(const Graph& graph, const Node& node) {
   const bool half = a.type == ElementType::f32 && b.type == ElementType::f16 && b.is_constant();
   if (a.type != b.type && !half) fail(node, "inputs differ in type");
   if (b.quantization && b.quantization->axis >= 0) fail(node, "an input is quantized per channel");
+  if (a.shape != b.shape && element_count(b.shape) > 1 && a.shape.size() > 4)
+    fail(node, "LiteRT repeats an input along at most 4 dimensions");
 }
 
 /// s16 activations are symmetric; only weights and biases are quantized per channel.
@@ -209,6 +212,10 @@ void check_tflite_numbers(const Graph& graph, const Node& node) {
     arithmetic_of(graph, node);
   else if (const auto* activation = std::get_if<Activation>(&node.op))
     check_activation(node, *activation, out);
+  else if (std::holds_alternative<Softmax>(node.op) && in.type != ElementType::f32)
+    fail(node, "slimpilot computes it in real numbers alone; dequantize before it and quantize after it");
+  else if (std::holds_alternative<Softmax>(node.op) || std::holds_alternative<LeakyRelu>(node.op))
+    return;
   else if (std::holds_alternative<Add>(node.op) || std::holds_alternative<Mul>(node.op))
     check_pair(graph, node);
   else
@@ -228,6 +235,7 @@ int operator_version(const Graph& graph, const Node& node) {
                         [&](const Activation& op) { return version_of(*row_of(op.kind), in); },
                         [&](const Dequantize&) { return in == ElementType::u8 ? 1 : 2; },
                         [](const Reshape&) { return 1; },
+                        [&](const LeakyRelu&) { return in == ElementType::s16 ? 2 : 1; },
                         [](const Quantize&) { return 1; },
                         [&](const auto&) { return in == ElementType::f32 ? 1 : 2; },
                     },

@@ -112,6 +112,9 @@ class OperatorReader {
   template <class Pair, class Options>
   void read_pair(const Options* options_table);
   void read_per_channel(bool multiplies, ValueId constant, ActivationFunctionType function);
+  void read_concat();
+  void read_permute();
+  void read_softmax();
   void read_dequantize();
   void read_densify();
 
@@ -270,6 +273,30 @@ void OperatorReader::read_per_channel(bool multiplies, ValueId constant, Activat
            {input(0), multiplies ? given : added, multiplies ? added : given}, output_);
 }
 
+void OperatorReader::read_concat() {
+  const auto& o = options(op_.builtin_options_as_ConcatenationOptions());
+  std::vector<ValueId> parts;
+  for (size_t i = 0; i < inputs_.size(); ++i) parts.push_back(input(i));
+  need(!parts.empty(), "has no input");
+  const int rank = static_cast<int>(value(parts[0]).shape.size()), axis = o.axis() < 0 ? o.axis() + rank : o.axis();
+  add_clamped(Concat{axis}, parts, o.fused_activation_function());
+}
+
+void OperatorReader::read_permute() {
+  const auto order = integers(1, {static_cast<int>(value(input(0)).shape.size())});
+  Permute op;
+  for (const int64_t dimension : order) {
+    need(dimension >= 0 && dimension < static_cast<int64_t>(order.size()), "its order is no permutation of the dimensions");
+    op.order.push_back(static_cast<int>(dimension));
+  }
+  add_node(std::move(op), {input(0)}, output_);
+}
+
+void OperatorReader::read_softmax() {
+  need(options(op_.builtin_options_as_SoftmaxOptions()).beta() == 1, "has a beta other than 1");
+  add_node(Softmax{}, {input(0)}, output_);
+}
+
 void OperatorReader::read_dequantize() {
   const Value& in = value(input(0));
   if (in.type != ElementType::f16) return add_node(Dequantize{}, {input(0)}, output_);
@@ -297,6 +324,11 @@ void OperatorReader::read(BuiltinOperator code) {
     case BuiltinOperator::PAD: return read_pad();
     case BuiltinOperator::ADD: return read_pair<Add>(op_.builtin_options_as_AddOptions());
     case BuiltinOperator::MUL: return read_pair<Mul>(op_.builtin_options_as_MulOptions());
+    case BuiltinOperator::CONCATENATION: return read_concat();
+    case BuiltinOperator::TRANSPOSE: return read_permute();
+    case BuiltinOperator::SOFTMAX: return read_softmax();
+    case BuiltinOperator::LEAKY_RELU:
+      return add_node(LeakyRelu{options(op_.builtin_options_as_LeakyReluOptions()).alpha()}, {input(0)}, output_);
     case BuiltinOperator::RESHAPE: return add_node(Reshape{value(output_).shape}, {input(0)}, output_);
     case BuiltinOperator::QUANTIZE: return add_node(Quantize{}, {input(0)}, output_);
     case BuiltinOperator::DEQUANTIZE: return read_dequantize();

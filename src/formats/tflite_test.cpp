@@ -119,6 +119,12 @@ Graph network(Numbers numbers, bool integer_ends = false) {
   x = m.activation(ActivationKind::relu6, x);
   x = m.activation(ActivationKind::relu, x);
   if (!m.is_integer()) x = m.add("scaled", Mul{}, {x, m.real_constant("scale", {}, ElementType::f32)});
+  x = m.add("leaky", LeakyRelu{.125f}, {x});
+  x = m.add("joined", Concat{3}, {x, m.add("twice", Pool2D{PoolKind::max, 1, 1, 1, 1}, {x})});
+  x = m.add("turned", Permute{{0, 3, 1, 2}}, {x});
+  if (!m.is_integer()) x = m.add("shares", Softmax{}, {x});
+  if (!m.is_integer())
+    x = m.add("per_row", Mul{}, {x, m.real_constant("rows", {m.graph.value(x).shape[2], 1}, ElementType::f32)});
   const int count = static_cast<int>(element_count(m.graph.value(x).shape));
   x = m.add("flatten", Reshape{{1, count}}, {x});
   x = m.layer("dense", Dense{ActivationKind::relu_n1_to_1}, x, {6, count}, 0);

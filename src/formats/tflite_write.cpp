@@ -87,6 +87,22 @@ class Writer {
     add(node, fb::BuiltinOperator::ADD, tensors_of(node), std::move(options));
   }
   void write_op(const Node& node, const Mul&) { add(node, fb::BuiltinOperator::MUL, tensors_of(node), fb::MulOptionsT{}); }
+  void write_op(const Node& node, const LeakyRelu& op) {
+    fb::LeakyReluOptionsT options;
+    options.alpha = op.alpha;
+    add(node, fb::BuiltinOperator::LEAKY_RELU, tensors_of(node), std::move(options));
+  }
+  void write_op(const Node& node, const Softmax&) {
+    fb::SoftmaxOptionsT options;
+    options.beta = 1;
+    add(node, fb::BuiltinOperator::SOFTMAX, tensors_of(node), std::move(options));
+  }
+  void write_op(const Node& node, const Concat& op) {
+    fb::ConcatenationOptionsT options;
+    options.axis = op.axis;
+    add(node, fb::BuiltinOperator::CONCATENATION, tensors_of(node), std::move(options));
+  }
+  void write_op(const Node& node, const Permute& op);
   void write_op(const Node& node, const Quantize&) { add(node, fb::BuiltinOperator::QUANTIZE); }
   void write_op(const Node& node, const Dequantize&) { add(node, fb::BuiltinOperator::DEQUANTIZE); }
   void write_op(const Node&, const BatchNorm&) { check(false); }  // check_tflite_numbers has refused these
@@ -259,6 +275,11 @@ void Writer::write_op(const Node& node, const Crop2D& op) {
 void Writer::write_op(const Node& node, const Pad2D& op) {
   const int paddings = add_integers(node.name + "/paddings", {4, 2}, {0, 0, op.top, op.bottom, op.left, op.right, 0, 0});
   add(node, fb::BuiltinOperator::PAD, {tensors_of(node)[0], paddings}, fb::PadOptionsT{});
+}
+
+void Writer::write_op(const Node& node, const Permute& op) {
+  const int order = add_integers(node.name + "/order", {static_cast<int>(op.order.size())}, op.order);
+  add(node, fb::BuiltinOperator::TRANSPOSE, {tensors_of(node)[0], order}, fb::TransposeOptionsT{});
 }
 
 void Writer::add_metadata() {

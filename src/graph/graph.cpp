@@ -78,9 +78,10 @@ bool keeps_state(const Op& op) {
 }
 
 std::string_view op_name(const Op& op) {
-  constexpr std::string_view names[] = {"Conv2D",     "DepthwiseConv2D", "Dense",  "ConvLstm2D", "Pool2D", "BatchNorm",
-                                        "Activation", "Reshape",         "Crop2D", "Pad2D",      "Add",    "Mul",
-                                        "Quantize",   "Dequantize",      "Lstm"};
+  constexpr std::string_view names[] = {"Conv2D",     "DepthwiseConv2D", "Dense",  "ConvLstm2D", "Pool2D",  "BatchNorm",
+                                        "Activation", "Reshape",         "Crop2D", "Pad2D",      "Add",     "Mul",
+                                        "Quantize",   "Dequantize",      "Lstm",   "LeakyRelu",  "Softmax", "Concat",
+                                        "Permute"};
   static_assert(std::size(names) == std::variant_size_v<Op>);
   return names[op.index()];
 }

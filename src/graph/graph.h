@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one intermediate representation: a network as nodes in topological order over values. Every importer makes it,
-// every pass maps it to another, every exporter and the engine read it. Images are NHWC with batch 1.
+// every pass maps it to another, every exporter and the engine read it. Images are NHWC with batch 1; inside a
+// network the batch also holds the frames of a sequence, each computed by itself (ADR 0020).
 #pragma once
 
 #include <cstddef>
@@ -144,6 +145,13 @@ struct PaddedExtent {
   int before, after, output;
 };
 PaddedExtent padded_extent(int input, int window, int stride, Padding padding);
+
+/// How a value of shape `part` is repeated to fill `all`: element i of it is part[i / inner % count]. nullopt: the dimensions
+/// along which it is not repeated do not lie together, or have other extents.
+struct Repetition {
+  int64_t count = 1, inner = 1;
+};
+std::optional<Repetition> repetition(const Shape& all, const Shape& part);
 
 /// Multiply-adds of one node.
 int64_t multiply_adds(const Graph& graph, const Node& node);

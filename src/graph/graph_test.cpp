@@ -79,6 +79,11 @@ TEST(Shapes, OfTheOthers) {
   EXPECT_EQ(inferred(Pad2D{1, 2, 3, 0}, {{1, 10, 10, 1}}), (Shape{1, 13, 13, 1}));
   EXPECT_EQ(inferred(Add{}, {{1, 4}, {1, 4}}), (Shape{1, 4}));
   EXPECT_EQ(inferred(Mul{}, {{1, 4}, {1}}), (Shape{1, 4}));
+  EXPECT_EQ(inferred(Mul{}, {{2, 3, 4, 5}, {3, 1, 1}}), (Shape{2, 3, 4, 5}));
+  EXPECT_EQ(inferred(LeakyRelu{}, {{1, 4}}), (Shape{1, 4}));
+  EXPECT_EQ(inferred(Softmax{}, {{1, 4}}), (Shape{1, 4}));
+  EXPECT_EQ(inferred(Concat{2}, {{1, 4, 2}, {1, 4, 3}, {1, 4, 1}}), (Shape{1, 4, 6}));
+  EXPECT_EQ(inferred(Permute{{0, 2, 1}}, {{1, 4, 2}}), (Shape{1, 2, 4}));
   EXPECT_EQ(inferred(Quantize{}, {{1, 4}}), (Shape{1, 4}));
   EXPECT_EQ(inferred(Dequantize{}, {{1, 4}}), (Shape{1, 4}));
 }
@@ -104,6 +109,17 @@ TEST(Shapes, ErrorsNameTheLayer) {
   expect_contains(inference_error(Crop2D{4, 4, 0, 0}, {{1, 8, 8, 2}}), "nothing is left");
   expect_contains(inference_error(Pad2D{-1, 0, 0, 0}, {{1, 8, 8, 2}}), "negative or absurd");
   expect_contains(inference_error(Add{}, {{1, 8}, {1, 7}}), "cannot combine 1x8 and 1x7");
+  expect_contains(inference_error(Mul{}, {{3, 4, 5}, {3, 1, 5}}), "cannot combine 3x4x5 and 3x1x5");
+  expect_contains(inference_error(Mul{}, {{1, 5}, {3, 5}}), "cannot combine");
+  expect_contains(inference_error(Concat{2}, {{1, 8}, {1, 8}}), "there is no dimension 2");
+  expect_contains(inference_error(Concat{-1}, {{1, 8}}), "there is no dimension -1");
+  expect_contains(inference_error(Concat{1}, {{1, 8}, {2, 8}}), "input 1 is 2x8, input 0 1x8");
+  expect_contains(inference_error(Concat{1}, {{1, 8}, {1, 8, 1}}), "input 1 is 1x8x1, but needs 2 dimensions");
+  expect_contains(inference_error(Concat{0}, {{1 << 30}, {1 << 30}}), "absurdly long");
+  for (const std::vector<int>& order : {std::vector{0, 0}, {0, 2}, {-1, 0}})
+    expect_contains(inference_error(Permute{order}, {{1, 8}}), "no permutation");
+  expect_contains(inference_error(Permute{{0}}, {{1, 8}}), "needs 1 dimensions");
+  expect_contains(inference_error(LeakyRelu{std::nanf("")}, {{1, 8}}), "alpha is not finite");
   expect_contains(inference_error(Activation{}, {{1, 8}, {1, 8}}), "has 2 inputs instead of 1");
   expect_contains(inference_error(Dense{}, {{1 << 16, 4}, {1 << 15, 4}, {1 << 15}}), "the result would be 65536x32768");
 }

@@ -36,7 +36,7 @@ struct ClampRange {
 bool is_clamp(ActivationKind kind);
 ClampRange clamp_range(ActivationKind kind);
 
-/// inputs: image [1,H,W,C], weights OHWI [O,KH,KW,C], bias [O]. `same` pads as TensorFlow does (more at the end).
+/// inputs: images [N,H,W,C], weights OHWI [O,KH,KW,C], bias [O]. `same` pads as TensorFlow does (more at the end).
 struct Conv2D {
   int stride_h = 1, stride_w = 1;
   Padding padding = Padding::valid;
@@ -44,7 +44,7 @@ struct Conv2D {
   bool operator==(const Conv2D&) const = default;
 };
 
-/// inputs: image [1,H,W,C], weights [1,KH,KW,C], bias [C]; one output channel per input channel.
+/// inputs: images [N,H,W,C], weights [1,KH,KW,C], bias [C]; one output channel per input channel.
 struct DepthwiseConv2D {
   int stride_h = 1, stride_w = 1;
   Padding padding = Padding::valid;
@@ -83,7 +83,7 @@ struct Lstm {
 
 enum class PoolKind : uint8_t { max, average };
 
-/// input: image [1,H,W,C]. Averages count only the cells inside the image.
+/// input: images [N,H,W,C]. Averages count only the cells inside the image.
 struct Pool2D {
   PoolKind kind = PoolKind::max;
   int window_h = 2, window_w = 2, stride_h = 2, stride_w = 2;
@@ -108,19 +108,20 @@ struct Reshape {
   bool operator==(const Reshape&) const = default;
 };
 
-/// Removes rows and columns at the edges of an image [1,H,W,C].
+/// Removes rows and columns at the edges of images [N,H,W,C].
 struct Crop2D {
   int top = 0, bottom = 0, left = 0, right = 0;
   bool operator==(const Crop2D&) const = default;
 };
 
-/// Adds zeros (in integer graphs: the zero point) at the edges of an image [1,H,W,C].
+/// Adds zeros (in integer graphs: the zero point) at the edges of images [N,H,W,C].
 struct Pad2D {
   int top = 0, bottom = 0, left = 0, right = 0;
   bool operator==(const Pad2D&) const = default;
 };
 
-/// inputs: two values of one shape; or the second a constant of one element.
+/// inputs: two values of one shape; or the second has, counted from the last dimension, extents of 1 or none in front of,
+/// behind or all around those that equal the first's, and is repeated along them.
 struct Add {
   bool operator==(const Add&) const = default;
 };
@@ -136,8 +137,31 @@ struct Dequantize {
   bool operator==(const Dequantize&) const = default;
 };
 
+/// y = x for x ≥ 0, alpha·x below.
+struct LeakyRelu {
+  float alpha = 0.3f;
+  bool operator==(const LeakyRelu&) const = default;
+};
+
+/// y = eˣ / Σ eˣ along the last dimension.
+struct Softmax {
+  bool operator==(const Softmax&) const = default;
+};
+
+/// inputs: at least one value; they differ along `axis` alone and follow each other there.
+struct Concat {
+  int axis = 1;
+  bool operator==(const Concat&) const = default;
+};
+
+/// Dimension i of the result is dimension order[i] of the input.
+struct Permute {
+  std::vector<int> order;
+  bool operator==(const Permute&) const = default;
+};
+
 using Op = std::variant<Conv2D, DepthwiseConv2D, Dense, ConvLstm2D, Pool2D, BatchNorm, Activation, Reshape, Crop2D, Pad2D, Add,
-                        Mul, Quantize, Dequantize, Lstm>;
+                        Mul, Quantize, Dequantize, Lstm, LeakyRelu, Softmax, Concat, Permute>;
 
 /// Whether an op's result depends on what it read in earlier frames.
 bool keeps_state(const Op& op);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph as text, one line per node.
+#include <cstdio>
+
 #include "base/hash.h"
 #include "graph/graph.h"
 
@@ -8,6 +10,12 @@ namespace {
 
 std::string number(int n) { return std::to_string(n); }
 std::string pair(int a, int b) { return number(a) + "x" + number(b); }
+/// Enough digits to tell every float from its neighbours.
+std::string real_text(float x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", static_cast<double>(x));
+  return text;
+}
 std::string_view padding_name(Padding padding) { return padding == Padding::same ? "same" : "valid"; }
 
 template <class Conv>
@@ -41,6 +49,13 @@ std::string attributes(const Op& op) {
           [](const Activation& o) { return " " + std::string(activation_name(o.kind)); },
           [](const Crop2D& o) { return edge_attributes(o); },
           [](const Pad2D& o) { return edge_attributes(o); },
+          [](const LeakyRelu& o) { return " " + real_text(o.alpha); },
+          [](const Concat& o) { return " axis " + number(o.axis); },
+          [](const Permute& o) {
+            std::string text;
+            for (const int dimension : o.order) text += " " + number(dimension);
+            return text;
+          },
           [](const auto&) { return std::string(); },
       },
       op);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shape inference: what each op makes of its inputs' shapes, and how much work it is.
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "graph/graph.h"
 
 namespace slimpilot {
 namespace {
+
+constexpr int kMostExtent = 1 << 29;
 
 /// The shapes a node reads, with errors that name the node.
 class Inputs {
@@ -23,6 +26,7 @@ class Inputs {
     need(node_.inputs.size() == count,
          "has " + std::to_string(node_.inputs.size()) + " inputs instead of " + std::to_string(count));
   }
+  size_t count() const { return node_.inputs.size(); }
   const Shape& shape(size_t i) const { return graph_.value(node_.inputs[i]).shape; }
   const Shape& shape(size_t i, size_t rank) const {
     need(shape(i).size() == rank,
@@ -131,12 +135,53 @@ Shape shape_of(const Pad2D& op, const Inputs& in) { return resized(op, in, +1); 
 
 Shape shape_of_pair(const Inputs& in) {
   in.need_count(2);
-  in.need(in.shape(0) == in.shape(1) || element_count(in.shape(1)) == 1,
+  in.need(repetition(in.shape(0), in.shape(1)).has_value(),
           "cannot combine " + shape_text(in.shape(0)) + " and " + shape_text(in.shape(1)));
   return in.shape(0);
 }
 Shape shape_of(const Add&, const Inputs& in) { return shape_of_pair(in); }
 Shape shape_of(const Mul&, const Inputs& in) { return shape_of_pair(in); }
+
+Shape shape_of(const LeakyRelu& op, const Inputs& in) {
+  in.need_count(1);
+  in.need(std::isfinite(op.alpha), "alpha is not finite");
+  return in.shape(0);
+}
+
+Shape shape_of(const Softmax&, const Inputs& in) {
+  in.need_count(1);
+  in.need(!in.shape(0).empty(), "input is a scalar");
+  return in.shape(0);
+}
+
+Shape shape_of(const Concat& op, const Inputs& in) {
+  Shape result = in.shape(0);
+  in.need(op.axis >= 0 && op.axis < static_cast<int>(result.size()), "there is no dimension " + std::to_string(op.axis));
+  const auto axis = static_cast<size_t>(op.axis);
+  for (size_t i = 1; i < in.count(); ++i) {
+    Shape other = in.shape(i, result.size());
+    result[axis] += std::min(other[axis], kMostExtent);
+    in.need(result[axis] <= kMostExtent, "the result is absurdly long");
+    other[axis] = result[axis];
+    in.need(other == result, "input " + std::to_string(i) + " is " + shape_text(in.shape(i)) + ", input 0 " +
+                                 shape_text(in.shape(0)) + "; they may differ along dimension " + std::to_string(op.axis) +
+                                 " alone");
+  }
+  return result;
+}
+
+Shape shape_of(const Permute& op, const Inputs& in) {
+  in.need_count(1);
+  const Shape& x = in.shape(0, op.order.size());
+  Shape result;
+  for (size_t i = 0; i < op.order.size(); ++i) {
+    in.need(std::ranges::count(op.order, static_cast<int>(i)) == 1, "its order is no permutation of the dimensions");
+    const auto from = static_cast<size_t>(op.order[i]);
+    in.need(from < x.size(), "its order is no permutation of the dimensions");
+    result.push_back(x[from]);
+  }
+  return result;
+}
 
 /// Activation, Quantize, Dequantize: element by element.
 template <class Elementwise>
@@ -146,6 +191,23 @@ Shape shape_of(const Elementwise&, const Inputs& in) {
 }
 
 }  // namespace
+
+std::optional<Repetition> repetition(const Shape& all, const Shape& part) {
+  if (element_count(part) == 1) return Repetition{.count = 1, .inner = 1};
+  if (part.size() > all.size()) return std::nullopt;
+  const size_t missing = all.size() - part.size();
+  Repetition found;
+  bool complete = false;
+  for (size_t d = part.size(); d-- > 0;) {
+    const int extent = all[missing + d];
+    if (part[d] == 1 && extent > 1 && found.count > 1) complete = true;
+    if (part[d] == 1 && found.count == 1) found.inner *= extent;
+    if (part[d] == 1) continue;
+    if (part[d] != extent || complete) return std::nullopt;
+    found.count *= extent;
+  }
+  return found;
+}
 
 PaddedExtent padded_extent(int input, int window, int stride, Padding padding) {
   if (padding == Padding::valid) return {0, 0, input < window ? 0 : (input - window) / stride + 1};

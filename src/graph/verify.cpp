@@ -71,6 +71,12 @@ void verify_types(const Graph& graph, const Node& node) {
   } else if (in.type != out.type) {
     fail("reads " + std::string(type_name(in.type)) + " but writes " + std::string(type_name(out.type)));
   }
+  const bool is_merge =
+      std::holds_alternative<Add>(node.op) || std::holds_alternative<Mul>(node.op) || std::holds_alternative<Concat>(node.op);
+  for (const ValueId id : node.inputs)
+    if (const Value& v = graph.value(id); is_merge && v.type != in.type && !(real(in) && v.type == ElementType::f16))
+      fail("tensor " + quoted(v.name) + " is " + std::string(type_name(v.type)) + ", the first is " +
+           std::string(type_name(in.type)));
   for (const Value* v : {&in, &out})
     if (!real(*v) && !v->quantization) fail("tensor " + quoted(v->name) + " is integer without a quantization");
 }

@@ -28,7 +28,7 @@ bool collect(const Graph& graph, ValueId value, ChannelReaders& found) {
     const bool known =
         std::visit(Overloaded{[&](const Conv2D&) { return weight(3); }, [&](const Dense&) { return weight(1); },
                               [&](const DepthwiseConv2D&) { return pass_on(); }, [&](const Activation&) { return pass_on(); },
-                              [&](const Pool2D&) { return pass_on(); },
+                              [&](const LeakyRelu&) { return pass_on(); }, [&](const Pool2D&) { return pass_on(); },
                               [&](const Reshape&) { return keeps_or_flattens(graph, node) && pass_on(); },
                               [](const auto&) { return false; }},
                    node.op);

@@ -45,6 +45,13 @@ ValueRange cut_for_readers(const Graph& graph, ValueId id, ValueRange range, Ele
   return {std::max(range.low, useful.low), std::min(range.high, useful.high)};
 }
 
+/// A Concat of values that have one scale.
+bool concatenates_alike(const Node& node, const std::vector<Quantization>& scales) {
+  const Quantization& first = scales[static_cast<size_t>(node.inputs[0])];
+  return std::holds_alternative<Concat>(node.op) && !first.scale.empty() &&
+         std::ranges::all_of(node.inputs, [&](ValueId id) { return scales[static_cast<size_t>(id)] == first; });
+}
+
 }  // namespace
 
 /// A clip's scale makes the type's own saturation the clip.
@@ -68,7 +75,7 @@ std::optional<Quantization> fixed_scale(const Op& op, ElementType type) {
 
 bool keeps_scale(const Op& op) {
   return std::holds_alternative<Pool2D>(op) || std::holds_alternative<Reshape>(op) || std::holds_alternative<Crop2D>(op) ||
-         std::holds_alternative<Pad2D>(op);
+         std::holds_alternative<Pad2D>(op) || std::holds_alternative<Permute>(op);
 }
 
 Quantization quantization_of_range(ValueRange range, ElementType type) {
@@ -95,7 +102,7 @@ std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std:
   for (const ValueId id : graph.inputs) scales[static_cast<size_t>(id)] = observed(id);
   for (const Node& node : graph.nodes) {
     Quantization& result = scales[static_cast<size_t>(node.output)];
-    if (keeps_scale(node.op))
+    if (keeps_scale(node.op) || concatenates_alike(node, scales))
       result = scales[static_cast<size_t>(node.inputs[0])];
     else if (const auto fixed = fixed_scale(node.op, type))
       result = *fixed;

@@ -35,6 +35,9 @@ PatchCovariance::PatchCovariance(const Graph& graph, const Node& node) : k_(weig
 }
 
 void PatchCovariance::copy_window(std::span<const float> input, int position) {
+  const int pixels = output_[1] * output_[2];
+  input = input.subspan(static_cast<size_t>(position / pixels) * static_cast<size_t>(element_count(image_) / image_[0]));
+  position %= pixels;
   const int first_y = position / output_[2] * stride_h_ - top_, first_x = position % output_[2] * stride_w_ - left_;
   auto target = patch_.begin();
   for (int ky = 0; ky < window_[1]; ++ky)
@@ -48,7 +51,7 @@ void PatchCovariance::copy_window(std::span<const float> input, int position) {
 }
 
 void PatchCovariance::add(std::span<const float> input, size_t frame) {
-  const int positions = output_[1] * output_[2], count = std::min(positions, kPatchesPerFrame);
+  const int positions = output_[0] * output_[1] * output_[2], count = std::min(positions, kPatchesPerFrame);
   const size_t k = static_cast<size_t>(k_);
   for (int i = 0; i < count; ++i, ++samples_) {
     const auto offset = static_cast<int>(frame * 7919 % static_cast<size_t>(positions));  // a prime: other places each frame

@@ -99,7 +99,8 @@ void split_outputs(Graph& graph, ObservedRanges& ranges, const std::set<std::str
 
 /// Whether LiteRT computes the op in this type.
 bool has_integer_kernel(const Op& op, ElementType type) {
-  if (std::holds_alternative<ConvLstm2D>(op) || std::holds_alternative<Lstm>(op) || std::holds_alternative<BatchNorm>(op))
+  if (std::holds_alternative<ConvLstm2D>(op) || std::holds_alternative<Lstm>(op) || std::holds_alternative<BatchNorm>(op) ||
+      std::holds_alternative<Softmax>(op))
     return false;
   const auto* activation = std::get_if<Activation>(&op);
   if (activation == nullptr) return true;
@@ -237,8 +238,20 @@ class Rewriter {
     } else {
       for (const ValueId id : node.inputs) inputs.push_back(integer(id));
     }
+    if (std::holds_alternative<Concat>(node.op))
+      for (size_t i = 0; i < inputs.size(); ++i) inputs[i] = requantized(inputs[i], node, i);
     const ValueId output = add_integer(node.output, "");
     graph_.nodes.push_back({node.name, node.op, std::move(inputs), output});
+  }
+
+  /// Input `i` of a Concat in the scale of its result.
+  ValueId requantized(ValueId input, const Node& concat, size_t i) {
+    if (graph_.value(input).quantization == scale(concat.output)) return input;
+    const std::string name = source_.value(concat.output).name + "/input" + std::to_string(i);
+    const ValueId added = add_value(graph_, name, graph_.value(input).shape, options_.activations);
+    graph_.value(added).quantization = scale(concat.output);
+    graph_.nodes.push_back({name, Quantize{}, {input}, added});
+    return added;
   }
 
   void add_real_node(const Node& node) {

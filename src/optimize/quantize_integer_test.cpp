@@ -44,6 +44,32 @@ TEST_P(TechniqueTest, StayNearFloat32) {
   EXPECT_GE(db, GetParam().least_db);
 }
 
+/// Two branches whose ranges differ, joined and turned, and a head that only real numbers have.
+Graph branches() {
+  TestNetwork n({1, 16, 20, 3});
+  n.conv("conv1", 8, 5, {2, 2, Padding::valid, ActivationKind::relu}).node("leaky", LeakyRelu{.1f});
+  const ValueId trunk = n.last();
+  n.conv("conv2", 8, 3, {1, 1, Padding::same})
+      .node("leaky2", LeakyRelu{.3f})
+      .node("twice", Mul{}, {n.constant("two", {1}, 2, 2.1)});
+  n.node("joined", Concat{3}, {trunk}).node("turned", Permute{{0, 2, 1, 3}}).flatten().dense("dense", 5);
+  Graph graph = n.node("shares", Softmax{}).finish();
+  return with_unit_input(graph);
+}
+
+TEST(Branches, StayNearFloat32) {
+  const Graph graph = branches();
+  const auto frames = random_inputs(graph, 60, 0, 1, 21);
+  for (const char* name : {"int8_only", "int16x8"}) {
+    const Graph result = technique(name, graph, frames);
+    EXPECT_GE(sqnr_of(graph, result, random_inputs(graph, 30, 0, 1, 22)), 30) << name;
+    EXPECT_EQ(float_ops_note(result), "not integer-only: SOFTMAX") << name;
+    const auto joined = std::ranges::find(result.nodes, "joined", &Node::name);
+    ASSERT_NE(joined, result.nodes.end());
+    for (const ValueId id : joined->inputs) EXPECT_EQ(result.value(id).quantization, result.value(joined->output).quantization);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, TechniqueTest,
                          testing::Values(Quality{"float32", 200}, Quality{"dynamic_range", 35}, Quality{"float16", 55},
                                          Quality{"int8_float_fallback", 28}, Quality{"int8_only", 25}, Quality{"int16x8", 38}),

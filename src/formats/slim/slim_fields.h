@@ -31,6 +31,10 @@ auto fields(Is<Mul> auto&) { return std::tie(); }
 auto fields(Is<Quantize> auto&) { return std::tie(); }
 auto fields(Is<Dequantize> auto&) { return std::tie(); }
 auto fields(Is<Lstm> auto& o) { return std::tie(o.activation, o.recurrent_activation, o.return_sequences, o.stateful); }
+auto fields(Is<LeakyRelu> auto& o) { return std::tie(o.alpha); }
+auto fields(Is<Softmax> auto&) { return std::tie(); }
+auto fields(Is<Concat> auto& o) { return std::tie(o.axis); }
+auto fields(Is<Permute> auto& o) { return std::tie(o.order); }
 
 auto fields(Is<Quantization> auto& q) { return std::tie(q.scale, q.zero_point, q.axis); }
 auto fields(Is<Constraint> auto& c) { return std::tie(c.keep_zeros, c.max_distinct, c.fake_quantized); }

@@ -21,7 +21,7 @@ std::vector<at::Tensor> integer_forward(const Graph& graph, const at::Tensor& im
   std::vector<float*> targets;
   for (const TensorView& view : plan.values()) {
     std::vector<int64_t> shape(view.shape.begin(), view.shape.end());
-    shape[0] = static_cast<int64_t>(count);
+    shape[0] *= static_cast<int64_t>(count);
     at::Tensor& tensor = results[static_cast<size_t>(ids.at(view.name))] = at::empty(shape, at::kFloat);
     targets.push_back(tensor.data_ptr<float>());
   }

@@ -115,10 +115,15 @@ at::Tensor batch_norm(const at::Tensor& x, const std::vector<at::Tensor>& consta
   return is_image ? to_nhwc(y) : y.reshape(x.sizes());
 }
 
-at::Tensor reshape(const at::Tensor& x, const std::vector<int>& shape) {
-  std::vector<int64_t> sizes(shape.begin(), shape.end());
-  sizes[0] = x.size(0);
+/// `from`: the input's shape in the graph, of which `x` has as many as there are images.
+at::Tensor reshape(const at::Tensor& x, const Shape& from, const Shape& to) {
+  std::vector<int64_t> sizes(to.begin(), to.end());
+  sizes[0] *= x.size(0) / from[0];
   return x.reshape(sizes);
+}
+
+at::Tensor permute(const at::Tensor& x, const std::vector<int>& order) {
+  return x.permute(std::vector<int64_t>(order.begin(), order.end()));
 }
 
 bool is_trainable(const Op& op, size_t input) {
@@ -135,6 +140,15 @@ bool is_trainable(const Op& op, size_t input) {
 
 bool is_real_or_integer(const Value& value) { return value.type == ElementType::f32 || value.quantization.has_value(); }
 
+/// Whether the first dimension, which training multiplies by the number of images, is more than their number.
+bool mixes_images(const Graph& graph, const Node& node) {
+  if (const auto* concat = std::get_if<Concat>(&node.op)) return concat->axis == 0;
+  if (const auto* permute = std::get_if<Permute>(&node.op)) return permute->order[0] != 0;
+  if (!std::holds_alternative<Add>(node.op) && !std::holds_alternative<Mul>(node.op)) return false;
+  const Shape &a = graph.value(node.inputs[0]).shape, &b = graph.value(node.inputs[1]).shape;
+  return graph.value(node.inputs[1]).is_constant() && a.size() == b.size() && b[0] > 1;
+}
+
 void refuse_untrainable(const Graph& graph) {
   if (graph.inputs.size() != 1) throw Error("only networks with one input can be trained");
   for (const Node& node : graph.nodes) {
@@ -144,7 +158,8 @@ void refuse_untrainable(const Graph& graph) {
                        " numbers; only float32 and integer models can be trained");
     if (keeps_state(node.op)) fail(node, "keeps its state from frame to frame, but training takes frames in any order");
     const Shape& shape = graph.value(node.output).shape;
-    if (shape.empty() || shape[0] != 1) fail(node, "its result " + shape_text(shape) + " has no batch dimension in front");
+    if (shape.empty() || graph.value(node.inputs[0]).shape.empty()) fail(node, "has no batch dimension in front");
+    if (mixes_images(graph, node)) fail(node, "combines several images of a batch, with which training works");
   }
 }
 
@@ -266,13 +281,21 @@ at::Tensor TorchGraph::compute(const Node& node, const Tensors& tensors, const F
             return batch_norm(x, constants, op.epsilon, mode);
           },
           [&](const Activation& op) { return activated(x, op.kind); },
-          [&](const Reshape& op) { return reshape(x, op.shape); },
+          [&](const Reshape& op) { return reshape(x, graph_.value(node.inputs[0]).shape, op.shape); },
           [&](const Crop2D& op) { return x.slice(1, op.top, x.size(1) - op.bottom).slice(2, op.left, x.size(2) - op.right); },
           [&](const Pad2D& op) {
             return at::constant_pad_nd(x, {0, 0, op.left, op.right, op.top, op.bottom}, 0);
           },
           [&](const Add&) { return x + constants[0]; },
           [&](const Mul&) { return x * constants[0]; },
+          [&](const LeakyRelu& op) { return at::leaky_relu(x, op.alpha); },
+          [&](const Softmax&) { return at::softmax(x, -1); },
+          [&](const Concat& op) {
+            std::vector<at::Tensor> parts = constants;
+            parts.insert(parts.begin(), x);
+            return at::cat(parts, op.axis);
+          },
+          [&](const Permute& op) { return permute(x, op.order); },
           [&](const Quantize&) { return x; },
           [&](const Dequantize&) { return x; },
           [&](const auto&) -> at::Tensor { fail(node, "cannot be trained"); },

@@ -70,6 +70,25 @@ TEST(TorchGraph, EveryOpIsTheEngines) {
   EXPECT_LT(difference_from_engine(graph, random_inputs(graph, 5, -1, 1, 2)), 1e-5);
 }
 
+/// Frames of a sequence in the batch, which training multiplies by its own.
+TEST(TorchGraph, BranchesOfSequencesAreTheEngines) {
+  TestNetwork n({1, 4, 8, 9, 2});
+  n.node("frames", Reshape{{4, 8, 9, 2}}).conv("conv", 3, 3).node("leaky", LeakyRelu{.2f});
+  const ValueId branch = n.last();
+  n.node("scaled", Mul{}, {n.constant("per_channel", {3}, .5, 2)}).node("joined", Concat{3}, {branch});
+  n.node("turned", Permute{{0, 3, 1, 2}}).node("shares", Softmax{});
+  n.node("row", Reshape{{1, static_cast<int>(element_count(n.shape()))}}).dense("out", 2);
+  const Graph graph = n.finish();
+  EXPECT_LT(difference_from_engine(graph, random_inputs(graph, 3, -1, 1, 2)), 1e-5);
+}
+
+TEST(TorchGraph, RefusesToMixImagesOfABatch) {
+  for (const Op& op : {Op(Concat{0}), Op(Permute{{1, 0}})}) {
+    Graph graph = TestNetwork({1, 6}).node("mixed", op).finish();
+    EXPECT_THROW(TorchGraph{graph}, Error) << op_name(op);
+  }
+}
+
 TEST(TorchGraph, NetworksAreTheEngines) {
   for (const auto name : network_names()) {
     const Graph graph = make_network(name, 1, {.initialization = Initialization::keras});

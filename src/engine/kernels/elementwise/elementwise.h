@@ -30,11 +30,30 @@ struct Clamp16Args {
   int32_t multiplier, shift, low, high;
 };
 
-/// y = a ∘ b; b holds `count` elements or, if b_is_scalar, one. Integer sums scale both inputs by (multiplier, shift) after
+/// max(x, 0) + alpha·min(x, 0).
+struct SlopeArgs {
+  int64_t count;
+  float alpha;
+};
+
+/// The same from int16 to int16: rescale(x, …) with one multiplier for x ≥ 0 and another below.
+struct Slope16Args {
+  int64_t count;
+  int32_t multiplier, shift, alpha_multiplier, alpha_shift;
+};
+
+/// Each row of `columns` elements by itself.
+struct SoftmaxArgs {
+  int64_t rows;
+  int columns;
+};
+
+/// y[i] = a[i] ∘ b[i / b_inner % b_count]. All kernels take b_count = count with b_inner = 1, and b_count = 1; others of
+/// b's repetitions the reference alone. Integer sums scale both inputs by (multiplier, shift) after
 /// a left shift, integer products only the result (see docs/int8.md).
 struct BinaryArgs {
   int64_t count;
-  bool b_is_scalar;
+  int64_t b_count, b_inner;
   int32_t a_zero_point, b_zero_point, output_zero_point;
   int32_t a_multiplier, a_shift, b_multiplier, b_shift, output_multiplier, output_shift;
   int32_t left_shift, low, high;
@@ -84,6 +103,9 @@ struct ElementwiseKernels {
   KernelFunction<DepthwiseArgs> depthwise_f32, depthwise_s8, depthwise_s16;
   KernelFunction<EdgesArgs> edges;
   KernelFunction<LstmCellArgs> lstm_cell_s8;  // null: its parts are computed one by one
+  KernelFunction<SlopeArgs> leaky_relu;  // f32
+  KernelFunction<Slope16Args> leaky_relu_s16;
+  KernelFunction<SoftmaxArgs> softmax;  // f32
 };
 
 namespace reference {

@@ -88,7 +88,7 @@ struct Operands {
         b_zero(V::same(args.b_zero_point)),
         a(static_cast<const int8_t*>(io.input[0])),
         b(static_cast<const int8_t*>(io.input[1])),
-        b_is_scalar(args.b_is_scalar) {}
+        b_is_scalar(args.b_count == 1) {}
   typename V::Vector left(int64_t i) const { return V::subtract(V::load_s8(a + i), a_zero); }
   typename V::Vector right(int64_t i) const { return V::subtract(b_is_scalar ? V::same(*b) : V::load_s8(b + i), b_zero); }
 };

@@ -90,13 +90,46 @@ void clamp_s16(const Clamp16Args& a, const Io& io) noexcept {
   for (int64_t i = 0; i < a.count; ++i) y[i] = static_cast<int16_t>(limit(rescale(x[i], a.multiplier, a.shift), a.low, a.high));
 }
 
-/// y[i] = f(a[i], b[i]) in type T.
+void leaky_relu(const SlopeArgs& a, const Io& io) noexcept {
+  const auto* x = static_cast<const float*>(io.input[0]);
+  auto* y = static_cast<float*>(io.output);
+  for (int64_t i = 0; i < a.count; ++i) y[i] = x[i] < 0 ? a.alpha * x[i] : x[i];
+}
+
+void leaky_relu_s16(const Slope16Args& a, const Io& io) noexcept {
+  const auto* x = static_cast<const int16_t*>(io.input[0]);
+  auto* y = static_cast<int16_t*>(io.output);
+  for (int64_t i = 0; i < a.count; ++i) {
+    const int32_t result = x[i] < 0 ? rescale(x[i], a.alpha_multiplier, a.alpha_shift) : rescale(x[i], a.multiplier, a.shift);
+    y[i] = static_cast<int16_t>(limit(result, INT16_MIN, INT16_MAX));
+  }
+}
+
+/// Less the greatest, so that no power overflows.
+void softmax(const SoftmaxArgs& a, const Io& io) noexcept {
+  const auto* x = static_cast<const float*>(io.input[0]);
+  auto* y = static_cast<float*>(io.output);
+  for (int64_t row = 0; row < a.rows; ++row, x += a.columns, y += a.columns) {
+    const float greatest = *std::max_element(x, x + a.columns);
+    double sum = 0;
+    for (int c = 0; c < a.columns; ++c) sum += y[c] = std::exp(x[c] - greatest);
+    for (int c = 0; c < a.columns; ++c) y[c] = static_cast<float>(y[c] / sum);
+  }
+}
+
+/// y[i] = f(a[i], b[i / b_inner % b_count]) in type T.
 template <class T, class F>
 void binary(const BinaryArgs& a, const Io& io, F&& f) {
   const auto* x = static_cast<const T*>(io.input[0]);
   const auto* z = static_cast<const T*>(io.input[1]);
   auto* y = static_cast<T*>(io.output);
-  for (int64_t i = 0; i < a.count; ++i) y[i] = f(x[i], z[a.b_is_scalar ? 0 : i]);
+  if (a.b_count == a.count) {
+    for (int64_t i = 0; i < a.count; ++i) y[i] = f(x[i], z[i]);
+    return;
+  }
+  for (int64_t i = 0; i < a.count;)
+    for (int64_t k = 0; k < a.b_count; ++k)
+      for (int64_t repeated = 0; repeated < a.b_inner; ++repeated, ++i) y[i] = f(x[i], z[k]);
 }
 
 void add_f32(const BinaryArgs& a, const Io& io) noexcept {
@@ -230,6 +263,9 @@ const ElementwiseKernels elementwise = {
     .depthwise_s8 = depthwise_s8,
     .depthwise_s16 = depthwise_s16,
     .edges = edges,
+    .leaky_relu = leaky_relu,
+    .leaky_relu_s16 = leaky_relu_s16,
+    .softmax = softmax,
 };
 
 }  // namespace slimpilot::reference

@@ -84,7 +84,8 @@ TEST(Elementwise, IntegersOfEveryIsaEqualTheReference) {
                        out = fixed_point(random.uniform(1e-7, 1e-5)), product = fixed_point(random.uniform(.001, 3));
       const auto zero = [&] { return static_cast<int32_t>(random.below(256)) - 128; };
       BinaryArgs args{.count = count,
-                      .b_is_scalar = trial % 4 == 0,
+                      .b_count = trial % 4 == 0 ? 1 : count,
+                      .b_inner = 1,
                       .a_zero_point = zero(),
                       .b_zero_point = zero(),
                       .output_zero_point = zero(),
