@@ -21,12 +21,12 @@ struct ReadOptions {
   std::map<std::string, ScaleOffset> lambdas;  // by layer name
 };
 
-/// Reads `path` by its ending (.h5, .tflite, .slim, .pth, .pt, .ckpt). The graph is verified. Throws Error for anything that is
-/// not a model slimpilot understands, naming the file and the layer.
+/// Reads `path` by its ending (.h5, .onnx, .tflite, .slim, .pth, .pt, .ckpt). The graph is verified. Throws Error for anything
+/// that is not a model slimpilot understands, naming the file and the layer.
 Graph read_model(const std::filesystem::path& path, const ReadOptions& options = {});
 
-/// Writes `path` by its ending (.tflite, .slim), through a temporary file; returns the file's bytes. Throws Error when the
-/// format has no way to say what the graph says.
+/// Writes `path` by its ending (.tflite, .onnx, .slim), through a temporary file; returns the file's bytes. Throws Error when
+/// the format has no way to say what the graph says.
 size_t write_model(const Graph& graph, const std::filesystem::path& path, const SlimOptions& slim = {});
 
 /// A Sequential model of Keras 1.2 or 2. libhdf5 runs in a child process under memory and time limits.
@@ -36,10 +36,17 @@ Graph read_keras_h5(const std::filesystem::path& path, const ReadOptions& option
 /// executed.
 Graph read_torch_checkpoint(const std::filesystem::path& path);
 
+/// ONNX, as PyTorch, tf2onnx and ONNX Runtime's quantization write it; weights may lie in files beside it.
+Graph read_onnx(const std::filesystem::path& path);
+
 /// TensorFlow Lite: float32, float16 and int8 weights, int8 and int16 activations.
 Graph read_tflite(const std::filesystem::path& path);
 
 /// The bytes of a .tflite file, with a metadata buffer `slimpilot` that holds what the format has no place for.
 std::string to_tflite(const Graph& graph);
+
+/// The bytes of an .onnx file: real numbers, or explicit quantization (QuantizeLinear and DequantizeLinear). Opset 13, with
+/// int16 activations 21; the metadata property `slimpilot` holds what the format has no place for.
+std::string to_onnx(const Graph& graph);
 
 }  // namespace slimpilot
