@@ -28,7 +28,7 @@ bool keeps_scale(const Op& op) { return keeps_numbers(op) || is_one_of<Pool2D, C
 /// Whether the engine computes it in integers of `type` with this result.
 bool has_integers(const Op& op, const Value& result) {
   const auto* activation = std::get_if<Activation>(&op);
-  if (!activation) return has_weights(op) || keeps_scale(op) || is_one_of<Add, Mul>(op);
+  if (!activation) return has_weights(op) || keeps_scale(op) || is_one_of<Add, Mul, LeakyRelu>(op);
   const ActivationKind kind = activation->kind;
   if (kind == ActivationKind::hard_sigmoid) return false;
   if (result.type == ElementType::s8) return true;
@@ -46,13 +46,13 @@ class Fuser {
   void count_readers();
   Node* only_quantize(const Node& node);
   ValueId integers_behind(ValueId id);
-  ValueId with_type(ValueId id, const Value& like);
   ValueId requantized(ValueId id, const Value& like);
   bool read_integers(const Node& node, const Value& result, std::vector<ValueId>& sources);
   void make_integer(Node node, Node& quantize, std::vector<ValueId> sources);
   void sink_dequantize(Node node);
   void quantize_integers(Node node);
   void keep_real(Node node);
+  void dequantize(Node node);
   void need_symmetric(const Node& node) const;
   ValueId integer_bias(const Node& node, const Value& input);
   ValueId real(ValueId id);
@@ -98,15 +98,6 @@ ValueId Fuser::integers_behind(ValueId id) {
   const int producer = producer_[static_cast<size_t>(id)];
   if (producer < 0 || !std::holds_alternative<Dequantize>(nodes_[static_cast<size_t>(producer)].op)) return kNoValue;
   return nodes_[static_cast<size_t>(producer)].inputs[0];
-}
-
-/// Another quantization for what does not have the type of `like`: inputs that are uint8.
-ValueId Fuser::with_type(ValueId id, const Value& like) {
-  if (value(id).type != ElementType::u8 || like.type != ElementType::s8) return id;
-  Quantization shifted = value(id).quantization.value();
-  for (int32_t& zero : shifted.zero_point) zero -= 128;
-  const Value target{.type = ElementType::s8, .quantization = std::move(shifted)};
-  return requantized(id, target);
 }
 
 ValueId Fuser::requantized(ValueId id, const Value& like) {
@@ -164,7 +155,6 @@ ValueId Fuser::integer_bias(const Node& node, const Value& input) {
 
 void Fuser::make_integer(Node node, Node& quantize, std::vector<ValueId> sources) {
   const Value result = value(quantize.output);
-  for (ValueId& id : sources) id = with_type(id, result);
   if (std::holds_alternative<Concat>(node.op))
     for (ValueId& id : sources)
       if (value(id).quantization != result.quantization) id = requantized(id, result);
@@ -217,6 +207,17 @@ ValueId Fuser::real(ValueId id) {
   return add_constant(graph_, constant.name, constant.shape, constant_as_floats(constant));
 }
 
+/// A uint8 input of the network first becomes int8, in which everything is computed.
+void Fuser::dequantize(Node node) {
+  const Value& x = value(node.inputs[0]);
+  if (x.type == ElementType::u8) {
+    Quantization shifted = x.quantization.value();
+    for (int32_t& zero : shifted.zero_point) zero -= 128;
+    node.inputs = {requantized(node.inputs[0], {.type = ElementType::s8, .quantization = std::move(shifted)})};
+  }
+  add(std::move(node));
+}
+
 void Fuser::keep_real(Node node) {
   const bool hybrid = has_weights(node.op) && integers_behind(node.inputs[0]) == kNoValue;
   for (size_t i = 0; i < node.inputs.size(); ++i)
@@ -236,6 +237,8 @@ void Fuser::fuse() {
     const bool on_integers = value(node.inputs[0]).type != ElementType::f32;
     if (std::holds_alternative<Quantize>(node.op)) {
       quantize_integers(node);
+    } else if (std::holds_alternative<Dequantize>(node.op)) {
+      dequantize(node);
     } else if (on_integers) {
       add(node);
     } else {

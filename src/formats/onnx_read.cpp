@@ -20,7 +20,7 @@
 namespace slimpilot {
 namespace {
 
-constexpr int64_t kOldestOpset = 7, kNewestOpset = 26;
+constexpr int64_t kOldestOpset = 1, kNewestOpset = 26;
 constexpr size_t kBudgetPerByte = 8, kLeastBudget = 1 << 22;
 constexpr ActivationKind kClamps[] = {ActivationKind::relu, ActivationKind::relu6, ActivationKind::relu_n1_to_1,
                                       ActivationKind::relu_0_to_1};
@@ -132,6 +132,14 @@ void read_properties(const OnnxModel& model, Graph& graph) {
   }
 }
 
+void need_scales(const Graph& graph) {
+  for (const ValueId id : graph.inputs) {
+    const Value& value = graph.value(id);
+    need(value.type == ElementType::f32 || value.quantization,
+         "input '" + value.name + "' is of integers, and no DequantizeLinear says what they stand for");
+  }
+}
+
 void need_single_images(const Graph& graph) {
   for (const ValueId id : graph.inputs) {
     const Value& value = graph.value(id);
@@ -182,6 +190,7 @@ Graph onnx_graph(const OnnxModel& model, const OnnxLimits& limits) {
   fuse_integers(graph);
   remove_unused(graph);
   read_properties(model, graph);
+  need_scales(graph);
   verify(graph);
   return graph;
 }

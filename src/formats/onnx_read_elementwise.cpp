@@ -195,6 +195,8 @@ void read_minus(OnnxNodeReader& n) {
 
 void read_arithmetic(OnnxNodeReader& n, Arithmetic kind) {
   n.need(n.node().inputs.size() == 2, "needs two inputs");
+  n.need(n.opset() >= 7 || !n.attribute("axis"),
+         "repeats its second input along an axis, as operator sets before 7 did; export for a newer one");
   if (n.is_constant(1)) return append_with_constant(n, 0, kind);
   if (!n.is_constant(0)) return append_pair(n, kind);
   n.need(kind != Arithmetic::div, "divides a constant by a tensor, which slimpilot does not compute");

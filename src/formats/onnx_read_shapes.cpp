@@ -102,6 +102,12 @@ void read_identity(OnnxNodeReader& n) {
   n.set(0, x);
 }
 
+void read_dropout(OnnxNodeReader& n) {
+  n.need(!n.has_input(2) || integers_of(n.constant(2)) == std::vector<int64_t>{0},
+         "is in training mode; export the network for inference");
+  read_identity(n);
+}
+
 void read_cast(OnnxNodeReader& n) {
   const auto to = static_cast<OnnxType>(n.integer("to", 0));
   const bool real = to == OnnxType::float32 || to == OnnxType::float16 || to == OnnxType::float64 || to == OnnxType::bfloat16;
@@ -198,9 +204,9 @@ void read_split(OnnxNodeReader& n) {
 }
 
 constexpr OnnxRule kRules[] = {
-    {"Reshape", read_reshape},     {"Flatten", read_reshape},   {"Squeeze", read_reshape},  {"Unsqueeze", read_reshape},
-    {"Transpose", read_transpose}, {"Identity", read_identity}, {"Dropout", read_identity}, {"Cast", read_cast},
-    {"Concat", read_concat},       {"Slice", read_slice},       {"Pad", read_pad},          {"Split", read_split},
+    {"Reshape", read_reshape},     {"Flatten", read_reshape},   {"Squeeze", read_reshape}, {"Unsqueeze", read_reshape},
+    {"Transpose", read_transpose}, {"Identity", read_identity}, {"Dropout", read_dropout}, {"Cast", read_cast},
+    {"Concat", read_concat},       {"Slice", read_slice},       {"Pad", read_pad},         {"Split", read_split},
 };
 
 }  // namespace

@@ -396,11 +396,13 @@ void Writer::write_op(const Node& node, const Reshape& op) {
     add_node("Transpose", turned, {x}, turned, {attribute("perm", wide(channels_last(4)))});
     x = turned;
   }
-  const std::string shape = add_numbers(node.name + "/shape", wide(op.shape)), result = begin_output(node);
-  const std::string rows = is_image(op.shape) ? unique(name + "/channels_last") : result;
+  const std::string shape = add_numbers(node.name + "/shape", wide(op.shape));
+  if (!is_image(op.shape)) return finish(node, "Reshape", {x, shape});
+  const bool is_named = value(node.output).type == ElementType::f32 && !is_output(graph_, node.output);
+  const std::string rows = unique(is_named ? name : name + "/rows");  // the tensor that has the value's shape has its name
+  const std::string result = is_named ? stored_[node.output] = unique(name + "/channels_first") : begin_output(node);
   add_node("Reshape", node.name, {x, shape}, rows);
-  if (is_image(op.shape))
-    add_node("Transpose", node.name + "/channels_first", {rows}, result, {attribute("perm", wide(channels_first(4)))});
+  add_node("Transpose", node.name + "/channels_first", {rows}, result, {attribute("perm", wide(channels_first(4)))});
   end_output(node, result);
 }
 
