@@ -52,7 +52,6 @@ class Fuser {
   void sink_dequantize(Node node);
   void quantize_integers(Node node);
   void keep_real(Node node);
-  void dequantize(Node node);
   void need_symmetric(const Node& node) const;
   ValueId integer_bias(const Node& node, const Value& input);
   ValueId real(ValueId id);
@@ -207,17 +206,6 @@ ValueId Fuser::real(ValueId id) {
   return add_constant(graph_, constant.name, constant.shape, constant_as_floats(constant));
 }
 
-/// A uint8 input of the network first becomes int8, in which everything is computed.
-void Fuser::dequantize(Node node) {
-  const Value& x = value(node.inputs[0]);
-  if (x.type == ElementType::u8) {
-    Quantization shifted = x.quantization.value();
-    for (int32_t& zero : shifted.zero_point) zero -= 128;
-    node.inputs = {requantized(node.inputs[0], {.type = ElementType::s8, .quantization = std::move(shifted)})};
-  }
-  add(std::move(node));
-}
-
 void Fuser::keep_real(Node node) {
   const bool hybrid = has_weights(node.op) && integers_behind(node.inputs[0]) == kNoValue;
   for (size_t i = 0; i < node.inputs.size(); ++i)
@@ -237,8 +225,6 @@ void Fuser::fuse() {
     const bool on_integers = value(node.inputs[0]).type != ElementType::f32;
     if (std::holds_alternative<Quantize>(node.op)) {
       quantize_integers(node);
-    } else if (std::holds_alternative<Dequantize>(node.op)) {
-      dequantize(node);
     } else if (on_integers) {
       add(node);
     } else {

@@ -92,10 +92,11 @@ void read_dequantize(OnnxNodeReader& n) {
   n.need(q.axis < 0, "dequantizes a computed tensor with several scales; only weights may have these");
   Value& value = n.graph().value(x.id);
   n.need(value.type != ElementType::f32, "dequantizes real numbers");
-  const bool shifted =
-      value.type == ElementType::s8 && value.quantization && n.has_input(2) && n.constant(2).type == ElementType::u8;
-  if (shifted) q = signed_quantization(std::move(q));
-  if (!value.quantization) value.quantization = q;  // an input of the network
+  const bool without_zero = !n.has_input(2), is_unsigned = value.type == ElementType::u8;  // u8: an input of the network
+  if (is_unsigned || (!without_zero && n.constant(2).type == ElementType::u8)) q = signed_quantization(std::move(q));
+  if (without_zero && value.quantization && value.quantization->zero_point[0] == -128) q.zero_point = {-128};
+  if (is_unsigned) value.type = ElementType::s8;
+  if (!value.quantization) value.quantization = q;
   n.need(value.quantization == q, "dequantizes with another scale or zero point than its input was quantized with");
   const ValueId id = n.append(Dequantize{}, {x.id});
   n.graph().value(id).type = ElementType::f32;
@@ -173,11 +174,30 @@ void read_qlinear_matmul(OnnxNodeReader& n) {
   lowering.quantized(lowering.computed("MatMul", {x, w}), 6);
 }
 
+void read_qgemm(OnnxNodeReader& n) {
+  n.need(n.has_input(7), "has no scale for its output");
+  Lowering lowering(n);
+  const int64_t axis = n.integer("transB", 0) != 0 ? 0 : 1;
+  std::vector<std::string> inputs{lowering.dequantized(0, 1, 1), lowering.dequantized(3, 4, axis)};
+  if (n.has_input(6)) inputs.push_back(lowering.dequantized_bias(6, 1, 4));
+  lowering.quantized(lowering.computed("Gemm", std::move(inputs)), 7);
+}
+
+void read_qlinear_pair(OnnxNodeReader& n, const char* kind) {
+  n.need(n.has_input(6), "has no scale for its output");
+  Lowering lowering(n);
+  const std::string a = lowering.dequantized(0, 1, 1), b = lowering.dequantized(3, 4, 1);
+  lowering.quantized(lowering.computed(kind, {a, b}), 6);
+}
+
 constexpr OnnxRule kRules[] = {
     {"QuantizeLinear", read_quantize},
     {"DequantizeLinear", read_dequantize},
     {"QLinearConv", read_qlinear_conv},
     {"QLinearMatMul", read_qlinear_matmul},
+    {"QGemm", read_qgemm},
+    {"QLinearAdd", [](OnnxNodeReader& n) { read_qlinear_pair(n, "Add"); }},
+    {"QLinearMul", [](OnnxNodeReader& n) { read_qlinear_pair(n, "Mul"); }},
 };
 
 }  // namespace

@@ -148,13 +148,20 @@ const OnnxRule* find_rule(std::string_view kind) {
   return nullptr;
 }
 
+/// ONNX's own operators, and those that ONNX Runtime's quantization adds.
+bool is_known_domain(const OnnxNode& node) {
+  constexpr std::string_view added[] = {"QGemm", "QLinearAdd", "QLinearMul", "QuantizeLinear", "DequantizeLinear"};
+  if (node.domain == "com.microsoft") return std::ranges::count(added, node.kind) > 0;
+  return node.domain.empty() || node.domain == "ai.onnx";
+}
+
 }  // namespace
 
 void read_onnx_node(OnnxReading& reading, const OnnxNode& node) {
   OnnxNodeReader reader(reading, node);
   try {
-    const bool standard = node.domain.empty() || node.domain == "ai.onnx";
-    reader.need(standard, "is of the operator set '" + node.domain + "'; export with the standard operators of ONNX");
+    reader.need(is_known_domain(node),
+                "is of the operator set '" + node.domain + "'; export with the standard operators of ONNX");
     reader.need(!node.outputs.empty(), "has no output");
     if (fold_onnx_node(reader)) return;
     const OnnxRule* rule = find_rule(node.kind);
