@@ -175,7 +175,7 @@ void append_pair(OnnxNodeReader& n, Arithmetic kind) {
     const std::vector<ValueId> inputs{minus(all, a.id), minus(1 - all, b.id)};
     return n.set_output(n.append(op, inputs), a.layout);
   }
-  const bool images = a.shape().size() > 3 && b.shape().size() == a.shape().size() && !a.layout.is_plain();
+  const bool images = b.shape().size() == a.shape().size() && n.is_channels_first(all);
   const auto operand = [&](size_t i) { return minus(i, images ? n.image(i) : n.plain(i)); };
   const std::vector<ValueId> inputs{operand(all), operand(1 - all)};
   const ValueId id = n.append(op, inputs);

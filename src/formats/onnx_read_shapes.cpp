@@ -118,7 +118,7 @@ void read_cast(OnnxNodeReader& n) {
 /// All in the order of the first one: images channels last, everything else as it is.
 void read_concat(OnnxNodeReader& n) {
   const size_t rank = n.shape(0).size(), axis = axis_of(n.integer("axis", 0), rank);
-  const bool images = rank > 3 && !n.input(0).layout.is_plain();
+  const bool images = n.is_channels_first(0);
   std::vector<ValueId> parts;
   for (size_t i = 0; i < n.node().inputs.size(); ++i) {
     n.need(n.shape(i).size() == rank, "its inputs differ in rank");
@@ -132,6 +132,7 @@ void read_concat(OnnxNodeReader& n) {
 
 struct Edges {
   int64_t before = 0, after = 0;
+  bool is_nothing() const { return before == 0 && after == 0; }
 };
 
 /// Input 0 as an image; `edges` of the tensor's dimensions come into the image's order. Nothing may happen to batch and
@@ -139,11 +140,14 @@ struct Edges {
 template <class EdgeOp>
 void append_edges(OnnxNodeReader& n, const std::vector<Edges>& edges) {
   n.need(edges.size() == 4, "is no image");
-  const bool channels_are_last = n.input(0).layout.is_plain();
-  const std::vector<int> order = channels_are_last ? std::vector<int>{0, 1, 2, 3} : channels_last(4);
+  const std::vector<int> as_it_is{0, 1, 2, 3}, turned = channels_last(4);
+  const auto leaves_channels = [&](const std::vector<int>& order) {
+    return edges[0].is_nothing() && edges[static_cast<size_t>(order[3])].is_nothing();
+  };
+  n.need(leaves_channels(as_it_is) || leaves_channels(turned), "changes batch or channels, not rows and columns");
+  const bool channels_are_last = leaves_channels(as_it_is) && !(leaves_channels(turned) && n.is_channels_first(0));
+  const std::vector<int>& order = channels_are_last ? as_it_is : turned;
   const auto edge = [&](size_t d) { return edges[static_cast<size_t>(order[d])]; };
-  for (const size_t d : {0, 3})
-    n.need(edge(d).before == 0 && edge(d).after == 0, "changes batch or channels, not rows and columns");
   for (const Edges& one : edges)
     n.need(std::max(one.before, one.after) < (1 << 20) && std::min(one.before, one.after) >= 0, "an edge is absurd");
   const auto at = [](int64_t extent) { return static_cast<int>(extent); };
@@ -153,9 +157,7 @@ void append_edges(OnnxNodeReader& n, const std::vector<Edges>& edges) {
   n.set_output(id, plain_layout(n.graph().value(id).shape));
 }
 
-bool changes_nothing(const std::vector<Edges>& edges) {
-  return std::ranges::all_of(edges, [](const Edges& edge) { return edge.before == 0 && edge.after == 0; });
-}
+bool changes_nothing(const std::vector<Edges>& edges) { return std::ranges::all_of(edges, &Edges::is_nothing); }
 
 void read_slice(OnnxNodeReader& n) {
   const Shape x = n.shape(0);

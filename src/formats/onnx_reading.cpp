@@ -110,6 +110,13 @@ ValueId OnnxNodeReader::plain(size_t i) {
 
 ValueId OnnxNodeReader::image(size_t i) { return arranged(i, channels_last(shape(i).size())); }
 
+bool OnnxNodeReader::is_channels_first(size_t i) const {
+  const OnnxOperand& x = input(i);
+  if (x.constant || x.shape().size() < 4) return false;
+  const Shape& value = reading_.graph.value(x.id).shape;
+  return !x.layout.is_plain() || (value != x.shape() && value == permuted_shape(x.shape(), channels_last(x.shape().size())));
+}
+
 ValueId OnnxNodeReader::add(Value constant) {
   graph().values.push_back(std::move(constant));
   return static_cast<ValueId>(graph().values.size()) - 1;

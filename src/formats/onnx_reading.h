@@ -72,6 +72,9 @@ class OnnxNodeReader {
   /// Input i of N, C and at least one more dimension as N, …, C.
   ValueId image(size_t i);
 
+  /// Whether input i is an image with channels first whose value has them last. (One channel alone has no order to tell.)
+  bool is_channels_first(size_t i) const;
+
   /// Adds a node; its name and its value's are those of this node and its first output, with `suffix` behind. Types and
   /// quantization are those of the first input.
   ValueId append(Op op, std::vector<ValueId> inputs, const std::string& suffix = "");
