@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Imported Keras models compute what Keras computed: every tests/golden/keras/NAME.h5, as it was read and simplified, on every
-// instruction set of this CPU, against the output in NAME.json.
+// Imported Keras models compute what Keras computed: every NAME.h5 and NAME.keras of tests/golden/keras, as it was read and
+// simplified, on every instruction set of this CPU, against the output in NAME.json.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -36,7 +36,7 @@ Golden read_golden(const fs::path& path) {
 std::vector<fs::path> golden_files() {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(fs::path(SOURCE_DIR) / "tests/golden/keras"))
-    if (entry.path().extension() == ".json") files.push_back(entry.path());
+    if (entry.path().extension() == ".h5" || entry.path().extension() == ".keras") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -62,8 +62,8 @@ void expect_near(const std::vector<float>& actual, const std::vector<float>& exp
 class KerasGolden : public testing::TestWithParam<fs::path> {};
 
 TEST_P(KerasGolden, ComputesWhatKerasComputed) {
-  const Golden golden = read_golden(GetParam());
-  const Graph graph = read_model(fs::path(GetParam()).replace_extension(".h5"), golden.options);
+  const Golden golden = read_golden(fs::path(GetParam()).replace_extension(".json"));
+  const Graph graph = read_model(GetParam(), golden.options);
   const Graph simplified = simplify(graph);
   for (const Isa isa : supported_isas()) {
     SCOPED_TRACE(isa_name(isa));
@@ -72,10 +72,11 @@ TEST_P(KerasGolden, ComputesWhatKerasComputed) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, KerasGolden, testing::ValuesIn(golden_files()),
-                         [](const auto& file) { return file.param.stem().string(); });
+INSTANTIATE_TEST_SUITE_P(Files, KerasGolden, testing::ValuesIn(golden_files()), [](const auto& file) {
+  return file.param.stem().string() + "_" + file.param.extension().string().substr(1);
+});
 
-TEST(KerasGoldenFiles, AreAllThere) { EXPECT_EQ(golden_files().size(), 8u); }
+TEST(KerasGoldenFiles, AreAllThere) { EXPECT_EQ(golden_files().size(), 23u); }
 
 }  // namespace
 }  // namespace slimpilot

@@ -154,6 +154,20 @@ TEST(OnnxRoundTripOf, ATurnedImage) {
   EXPECT_LT(relative_difference(graph, read, random_inputs(graph, 3, 0, 1, 1)), 1e-5);
 }
 
+TEST(OnnxRoundTripOf, Lstms) {
+  TestNetwork n({1, 4, 6});
+  const auto lstm = [&](const std::string& name, int inputs, bool sequences) {
+    n.node(name, Lstm{.return_sequences = sequences},
+           {n.constant(name + "/kernel", {20, inputs}, -1, 1), n.constant(name + "/recurrent", {20, 5}, -1, 1),
+            n.constant(name + "/bias", {20}, -1, 1)});
+  };
+  lstm("first", 6, true);
+  lstm("second", 5, false);
+  const Graph graph = n.dense("dense", 2).finish();
+  const Graph read = parse_onnx(to_onnx(graph), no_files);
+  EXPECT_LT(relative_difference(graph, read, random_inputs(graph, 3, -1, 1, 1)), 1e-6);
+}
+
 /// The test cases of ONNX.
 struct Outcome {
   int passed = 0, refused = 0;

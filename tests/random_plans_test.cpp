@@ -74,7 +74,7 @@ Graph draw_network(Draw& draw) {
     const Shape s = network.shape();
     network.node("frames", Reshape{{1, 1, s[1], s[2], s[3]}});
     const Padding padding = draw.one_of({Padding::valid, Padding::same});
-    network.conv_lstm("lstm", draw.between(1, 9), draw.between(1, 3),
+    network.conv_lstm("lstm", draw.one_of({1, 3, 8, 8, 9, 16}), draw.between(1, 3),
                       ConvLstm2D{draw.between(1, 2), draw.between(1, 2), padding});
   }
   for (int i = 0, layers = draw.between(0, 4); i < layers; ++i) add_image_layer(network, draw, "layer" + std::to_string(i));

@@ -140,7 +140,8 @@ void run_bench(int argc, char** argv) {
     const Step& step = plan.steps()[s];
     const double least = limit_ms(step, limits);
     limit += least;
-    rows.push_back({step.name, std::string(step.kernel), std::string(step.way), us(steps[s]),
+    const std::string others = step.others > 0 ? fmt::format(" and {} more", step.others) : "";
+    rows.push_back({step.name + others, std::string(step.kernel), std::string(step.way), us(steps[s]),
                     fmt::format("{:.3f}", static_cast<double>(step.multiply_adds) / 1e6),
                     fmt::format("{:.1f}", static_cast<double>(step.bytes) / 1024), percent(zeros[s]), us(full[s]),
                     percent(least / full[s])});

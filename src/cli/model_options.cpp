@@ -68,8 +68,8 @@ void set_rows(const std::string& text, Preprocessing& p) {
     throw UsageError("--crop " + text + " is not TOP:BOTTOM with TOP above BOTTOM, such as 240:480 (0:0 keeps all rows)");
 }
 
-ReadOptions read_options(const ModelOptions& options) {
-  ReadOptions read;
+ReadOptions read_options(const std::string& path, const ModelOptions& options) {
+  ReadOptions read{.lambdas = {}, .note = [&](const std::string& note) { fmt::print(stderr, "{} {}\n", path, note); }};
   for (const std::string& text : options.lambdas) {
     const size_t equals = text.find('=');
     ScaleOffset value;
@@ -123,7 +123,7 @@ void set_preprocessing(Graph& graph, const ModelOptions& options) {
 Graph load_model(const std::string& path, const ModelOptions& options) {
   constexpr std::string_view kRandom = "random:";
   Graph graph =
-      path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(options));
+      path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(path, options));
   set_preprocessing(graph, options);
   if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
   return graph;

@@ -24,6 +24,7 @@ void run_predict(int argc, char** argv) {
     rows[0].push_back(output.name + (output.unit.empty() ? "" : " (" + output.unit + ")"));
   for (const std::string& path : images) {
     rows.push_back({path});
+    predict.forget();
     for (const double value : predict({path, read_image(path)})) rows.back().push_back(fmt::format("{:.6f}", value));
   }
   fmt::print("{}", aligned_table(rows));

@@ -28,6 +28,9 @@ class Predictor {
   /// Prepares for frames of one size. Throws Error when they cannot become the network's input.
   void set_frame_size(ImageSize size);
 
+  /// Judges the next frame without what layers remember of those before.
+  void forget() { session_.reset_state(); }
+
   /// The results in their units, valid until the next call; frames of a new size are prepared for. Throws Error with the
   /// frame's name as set_frame_size does.
   std::span<const double> operator()(const NamedFrame& frame);

@@ -11,7 +11,7 @@ size_t pack_lifetimes(std::vector<Lifetime>& buffers) {
   std::vector<size_t> by_size(buffers.size());
   std::iota(by_size.begin(), by_size.end(), size_t{0});
   std::stable_sort(by_size.begin(), by_size.end(), [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
-  const auto extent = [](const Lifetime& b) { return (b.bytes + 63) / 64 * 64 + 64; };
+  const auto extent = [](const Lifetime& b) { return buffer_extent(b.bytes); };
   std::vector<const Lifetime*> placed;  // by offset
   size_t arena = 0;
   for (const size_t index : by_size) {

@@ -21,6 +21,9 @@ struct Lifetime {
   size_t offset = 0;  // result
 };
 
+/// What a buffer takes of the arena: cache lines, and 64 bytes behind it that vectors may read.
+constexpr size_t buffer_extent(size_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
+
 /// Sets every offset (a multiple of 64), largest buffers first into the lowest gap that fits; returns the arena's size. Behind
 /// each buffer stay at least 64 bytes that vectors may read.
 size_t pack_lifetimes(std::vector<Lifetime>& buffers);

@@ -3,6 +3,7 @@
 // trip over is refused there, with an Error that names the node.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@
 
 namespace slimpilot {
 
-/// One node with what it reads and writes.
+/// One node with what it reads and writes; or several layers that read the same and are computed at once.
 struct Site {
   const Graph& graph;
   const Node& node;
@@ -19,7 +20,9 @@ struct Site {
   ConstantStore& constants;
   std::string_view wanted;  // which of several kernels; empty: the one that mostly is the fastest
   const ThreadOptions& threads;
+  std::span<const Node* const> others = {};  // layers beside the node
 
+  Site of(const Node& other) const { return {graph, other, kernels, constants, wanted, threads}; }
   const Value& input(size_t i) const { return graph.value(node.inputs[i]); }
   const Value& output() const { return graph.value(node.output); }
   int64_t count() const { return element_count(output().shape); }
@@ -59,6 +62,9 @@ void set_window(Geometry& g, const Shape& in, const Shape& out, const Op& op, in
   g.pad_left = padded_extent(in[2], window_w, op.stride_w, op.padding).before;
 }
 
+/// Whether a kernel may compute both nodes at once: convolutions of one image with windows of one size, all in the same types.
+bool computes_together(const Site& s, const Node& other);
+
 /// The real function of an activation.
 float (*real_function(ActivationKind kind))(float);
 
@@ -66,6 +72,7 @@ NodeCall call_for(const Conv2D& op, const Site& s);
 NodeCall call_for(const DepthwiseConv2D& op, const Site& s);
 NodeCall call_for(const Dense& op, const Site& s);
 NodeCall call_for(const ConvLstm2D& op, const Site& s);
+NodeCall call_for(const Lstm& op, const Site& s);
 NodeCall call_for(const BatchNorm& op, const Site& s);
 NodeCall call_for(const Pool2D& op, const Site& s);
 NodeCall call_for(const Activation& op, const Site& s);

@@ -3,7 +3,9 @@
 #include "engine/plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "engine/steps.h"
@@ -11,6 +13,12 @@
 
 namespace slimpilot {
 namespace {
+
+constexpr int kLastStep = std::numeric_limits<int>::max();
+
+size_t value_bytes(const Graph& graph, ValueId id) {
+  return static_cast<size_t>(element_count(graph.value(id).shape)) * element_size(graph.value(id).type);
+}
 
 /// Which buffer each value lives in (a reshape shares its input's), and how long it is needed.
 class Buffers {
@@ -24,17 +32,25 @@ class Buffers {
 
   ValueId root(ValueId id) const { return root_[static_cast<size_t>(id)]; }
 
+  /// Tensors of one size that one step writes lie behind each other: `id` is the `place`-th behind `first`, before either is
+  /// used.
+  void put_behind(ValueId first, size_t place, ValueId id) {
+    const size_t extent = buffer_extent(bytes_of(first));
+    behind_[id] = {first, place * extent};
+    row_bytes_[first] = place * extent + bytes_of(first);
+  }
+
   void use(ValueId id, int step) {
-    const Value& value = graph_.value(root(id));
-    if (value.is_constant()) return;
-    const size_t bytes = static_cast<size_t>(element_count(value.shape)) * element_size(value.type);
-    const auto [entry, added] = index_.try_emplace(root(id), lifetimes_.size());
-    if (added) lifetimes_.push_back({bytes, keep_all_ ? -1 : step, step});
+    if (graph_.value(root(id)).is_constant()) return;
+    const ValueId buffer = behind(id).first;
+    const auto row = row_bytes_.find(buffer);
+    const auto [entry, added] = index_.try_emplace(buffer, lifetimes_.size());
+    if (added) lifetimes_.push_back({row == row_bytes_.end() ? bytes_of(buffer) : row->second, keep_all_ ? -1 : step, step});
     lifetimes_[entry->second].last = std::max(lifetimes_[entry->second].last, step);
   }
 
-  size_t add_scratch(size_t bytes, int step) {
-    lifetimes_.push_back({bytes, step, step});
+  size_t add_scratch(size_t bytes, int first, int last) {
+    lifetimes_.push_back({bytes, first, last});
     return lifetimes_.size() - 1;
   }
 
@@ -44,13 +60,28 @@ class Buffers {
     return pack_lifetimes(lifetimes_);
   }
 
-  size_t offset(ValueId id) const { return lifetimes_[index_.at(root(id))].offset; }
+  size_t offset(ValueId id) const {
+    const Place place = behind(id);
+    return lifetimes_[index_.at(place.first)].offset + place.offset;
+  }
   size_t scratch_offset(size_t index) const { return lifetimes_[index].offset; }
 
  private:
+  struct Place {
+    ValueId first;  // whose buffer it is in
+    size_t offset;
+  };
+  Place behind(ValueId id) const {
+    const auto found = behind_.find(root(id));
+    return found == behind_.end() ? Place{root(id), 0} : found->second;
+  }
+  size_t bytes_of(ValueId id) const { return value_bytes(graph_, id); }
+
   const Graph& graph_;
   bool keep_all_;
   std::vector<ValueId> root_;
+  std::map<ValueId, Place> behind_;
+  std::map<ValueId, size_t> row_bytes_;  // of buffers for several
   std::map<ValueId, size_t> index_;
   std::vector<Lifetime> lifetimes_;
 };
@@ -61,14 +92,12 @@ TensorView view(const Graph& graph, const Buffers& buffers, ValueId id) {
 }
 
 /// Activations of a call and its weights as they are read, each counted once.
-size_t call_bytes(const Graph& graph, const Node& node, const NodeCall& call) {
-  const auto bytes = [&](ValueId id) {
-    return static_cast<size_t>(element_count(graph.value(id).shape)) * element_size(graph.value(id).type);
-  };
-  if (std::holds_alternative<Concat>(node.op)) return 2 * bytes(node.inputs[call.operand]);
-  size_t total = bytes(node.output);
-  for (const ValueId id : node.inputs) total += bytes(id);
-  return call.weight_bytes == 0 ? total : total - bytes(node.inputs[1]) + call.weight_bytes;
+size_t call_bytes(const Graph& graph, const Node& node, const NodeCall& call, std::span<const Node* const> others) {
+  if (std::holds_alternative<Concat>(node.op)) return 2 * value_bytes(graph, node.inputs[call.operand]);
+  size_t total = value_bytes(graph, node.output);
+  for (const ValueId id : node.inputs) total += value_bytes(graph, id);
+  for (const Node* other : others) total += value_bytes(graph, other->output);
+  return call.weight_bytes == 0 ? total : total - value_bytes(graph, node.inputs[1]) + call.weight_bytes;
 }
 
 /// A step whose places in the arena are not known yet.
@@ -77,6 +106,7 @@ struct Unplaced {
   size_t operand;
   int operands;
   std::vector<size_t> scratch;  // buffers of its parts
+  size_t state_bytes;           // of each part
 };
 
 }  // namespace
@@ -87,25 +117,34 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
   ConstantStore constants;
   Buffers buffers(graph, options.keep_all_values);
   std::vector<Unplaced> unplaced;
+  std::set<const Node*> done;
   for (const Node& node : graph.nodes) {
-    if (std::holds_alternative<Reshape>(node.op)) continue;
+    if (std::holds_alternative<Reshape>(node.op) || done.contains(&node)) continue;
+    const std::vector<const Node*> others = beside(graph, static_cast<size_t>(&node - graph.nodes.data()), kernels(isa_));
+    done.insert(others.begin(), others.end());
+    for (size_t i = 0; i < others.size(); ++i) buffers.put_behind(node.output, i + 1, others[i]->output);
     const auto wanted = options.ways.find(node.name);
     const std::string_view way = wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second);
-    for (NodeCall& made : make_calls(graph, node, kernels(isa_), constants, way, threads_)) {
+    int64_t work = slimpilot::multiply_adds(graph, node);
+    for (const Node* other : others) work += slimpilot::multiply_adds(graph, *other);
+    for (NodeCall& made : make_calls(graph, node, kernels(isa_), constants, way, threads_, others)) {
       const int index = static_cast<int>(steps_.size());
-      Unplaced step{&node, made.operand, made.operands, {}};
+      Unplaced step{&node, made.operand, made.operands, {}, made.keeps_scratch ? made.scratch_bytes : 0};
       for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[made.operand + i], index);
       buffers.use(node.output, index);
+      for (const Node* other : others) buffers.use(other->output, index);
       for (size_t part = 0; part < made.parts.size(); ++part)
-        step.scratch.push_back(buffers.add_scratch(made.scratch_bytes, index));
+        step.scratch.push_back(made.keeps_scratch ? buffers.add_scratch(made.scratch_bytes, -1, kLastStep)
+                                                  : buffers.add_scratch(made.scratch_bytes, index, index));
       unplaced.push_back(std::move(step));
-      const size_t bytes = call_bytes(graph, node, made);
+      const size_t bytes = call_bytes(graph, node, made, others);
       steps_.push_back({.name = node.name,
+                        .others = others.size(),
                         .kernel = made.kernel,
                         .way = made.way,
                         .ways = std::move(made.ways),
                         .parts = std::move(made.parts),
-                        .multiply_adds = slimpilot::multiply_adds(graph, node),
+                        .multiply_adds = work,
                         .bytes = bytes});
     }
   }
@@ -126,8 +165,10 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
         steps_[s].input[i].offset = buffers.offset(operand);
     }
     steps_[s].output = buffers.offset(step.node->output);
-    for (size_t part = 0; part < step.scratch.size(); ++part)
+    for (size_t part = 0; part < step.scratch.size(); ++part) {
       steps_[s].parts[part].scratch = buffers.scratch_offset(step.scratch[part]);
+      if (step.state_bytes > 0) states_.push_back({steps_[s].parts[part].scratch, step.state_bytes});
+    }
   }
   for (const ValueId id : graph.inputs) inputs_.push_back(view(graph, buffers, id));
   for (const ValueId id : graph.outputs) outputs_.push_back(view(graph, buffers, id));

@@ -43,7 +43,8 @@ struct Operand {
 };
 
 struct Step {
-  std::string name;                    // of the node; a Concat has a step for each input
+  std::string name;                    // of the node, the first of several; a Concat has a step for each input
+  size_t others = 0;                   // further nodes that are computed at once
   std::string_view kernel;             // "conv2d_s8", …
   std::string_view way;                // "avx2", …: which of several that compute the same
   std::vector<std::string_view> ways;  // all of them; empty: there is one
@@ -62,6 +63,11 @@ struct TensorView {
   Quantization quantization;  // of integers
   size_t offset = 0;          // in the arena
   size_t bytes() const { return static_cast<size_t>(element_count(shape)) * element_size(type); }
+};
+
+/// Bytes of the arena that last from run to run.
+struct StateView {
+  size_t offset, bytes;
 };
 
 /// By name of the step: the way to compute it (Step::way).
@@ -93,6 +99,8 @@ class Plan {
   const std::vector<TensorView>& outputs() const { return outputs_; }
   /// Results of all nodes in order; only with keep_all_values.
   const std::vector<TensorView>& values() const { return values_; }
+  /// What steps remember of the frames before; a state of zeros remembers nothing.
+  const std::vector<StateView>& states() const { return states_; }
   size_t arena_bytes() const { return arena_bytes_; }
 
  private:
@@ -100,6 +108,7 @@ class Plan {
   ThreadOptions threads_;
   std::vector<Step> steps_;
   std::vector<TensorView> inputs_, outputs_, values_;
+  std::vector<StateView> states_;
   std::vector<AlignedBytes> constants_;
   size_t arena_bytes_ = 0;
 };

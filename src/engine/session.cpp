@@ -66,6 +66,10 @@ void Session::run() noexcept {
   for (size_t i = 0; i < plan_->steps().size(); ++i) run_step(i);
 }
 
+void Session::reset_state() noexcept {
+  for (const StateView& state : plan_->states()) std::memset(base() + state.offset, 0, state.bytes);
+}
+
 void Session::read(const TensorView& tensor, std::vector<float>& result) const {
   const std::byte* data = reinterpret_cast<const std::byte*>(arena_.data()) + tensor.offset;
   switch (tensor.type) {

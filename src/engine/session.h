@@ -12,8 +12,8 @@
 
 namespace slimpilot {
 
-/// Runs one image at a time. The plan must outlive the session; a session belongs to one thread at a time, and has the others
-/// of the plan's threads for itself.
+/// Runs one image at a time. Layers that keep state remember the runs before until reset_state(). The plan must outlive the
+/// session; a session belongs to one thread at a time, and has the others of the plan's threads for itself.
 class Session {
  public:
   explicit Session(const Plan& plan);
@@ -29,6 +29,9 @@ class Session {
   /// Computes the outputs. Allocates nothing, takes no lock, cannot fail; with one thread it makes no system call. The inputs
   /// may be overwritten by it.
   void run() noexcept;
+
+  /// Forgets all frames before: what layers keep from run to run becomes zero, as it is in a new session.
+  void reset_state() noexcept;
 
   /// Runs step `i` alone, for measurements.
   void run_step(size_t i) noexcept;

@@ -31,9 +31,18 @@ const void* ConstantStore::keep_bytes(std::span<const std::byte> data) {
   return blocks_.back().data();
 }
 
+std::vector<const Node*> beside(const Graph& graph, size_t index, const KernelTable& kernels) {
+  ConstantStore none;
+  const Site site{graph, graph.nodes[index], kernels, none, {}, {}};
+  std::vector<const Node*> found;
+  for (size_t i = index + 1; i < graph.nodes.size(); ++i)
+    if (computes_together(site, graph.nodes[i])) found.push_back(&graph.nodes[i]);
+  return found;
+}
+
 std::vector<NodeCall> make_calls(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                                 std::string_view way, const ThreadOptions& threads) {
-  const Site site{graph, node, kernels, constants, way, threads};
+                                 std::string_view way, const ThreadOptions& threads, std::span<const Node* const> others) {
+  const Site site{graph, node, kernels, constants, way, threads, others};
   return std::visit([&](const auto& op) { return calls_for(op, site); }, node.op);
 }
 

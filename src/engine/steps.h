@@ -31,6 +31,7 @@ struct NodeCall {
   std::string_view kernel;
   std::vector<Part> parts;                  // their scratch is left to the plan
   size_t scratch_bytes = 0;                 // of each part
+  bool keeps_scratch = false;               // it is the step's state, which lasts from run to run and begins as zeros
   size_t operand = 0;                       // the first of the node's inputs that are read from memory when it runs,
   int operands = 1;                         // and how many these are
   size_t weight_bytes = 0;                  // of repacked weights, operand 1 of the node; 0: it is read as it is
@@ -38,10 +39,14 @@ struct NodeCall {
   std::vector<std::string_view> ways = {};  // all of them
 };
 
-/// The calls that compute a node, in order; one, but of a Concat one for each input. `way`: the one that is wanted; empty: the
-/// plan's own choice. `threads`: how many parts it may have, and how small. Throws Error naming the node when no kernel
-/// computes it, or none of this name.
+/// The nodes behind `index` that are best computed in one step with it, because they read the same.
+std::vector<const Node*> beside(const Graph& graph, size_t index, const KernelTable& kernels);
+
+/// The calls that compute a node, in order; one, but of a Concat one for each input. `others`: what `beside` says. `way`: the
+/// one that is wanted; empty: the plan's own choice. `threads`: how many parts it may have, and how small. Throws Error naming
+/// the node when no kernel computes it, or none of this name.
 std::vector<NodeCall> make_calls(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                                 std::string_view way = {}, const ThreadOptions& threads = {});
+                                 std::string_view way = {}, const ThreadOptions& threads = {},
+                                 std::span<const Node* const> others = {});
 
 }  // namespace slimpilot

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls for ops with weights: convolutions, dense layers, ConvLSTM, BatchNorm. Weights are repacked for the chosen kernel.
+// Calls for ops with weights: convolutions, dense layers, LSTM, BatchNorm. Weights are repacked for the chosen kernel.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -34,8 +34,25 @@ std::vector<T> constant_elements(const Site& s, size_t i, ElementType type) {
   return {elements.begin(), elements.end()};
 }
 
-RealResult real_result(const Site& s, ActivationKind activation, int outputs) {
-  const ClampRange range = clamp_range(activation);
+/// Puts what each of the layers has behind what those before have.
+template <class F>
+auto of_all_layers(const Site& s, F&& per_output) {
+  auto all = per_output(s);
+  for (const Node* other : s.others) {
+    const auto more = per_output(s.of(*other));
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
+}
+
+ActivationKind fused_activation(const Op& op) {
+  if (const auto* conv = std::get_if<Conv2D>(&op)) return conv->activation;
+  if (const auto* depthwise = std::get_if<DepthwiseConv2D>(&op)) return depthwise->activation;
+  return std::get<Dense>(op).activation;
+}
+
+RealResult real_result(const Site& s, int outputs) {
+  const ClampRange range = clamp_range(fused_activation(s.node.op));
   RealResult result{.bias = s.keep_channels(constant_as_floats(s.constant(2))),
                     .weight_scale = nullptr,
                     .low = range.low,
@@ -68,24 +85,31 @@ std::vector<FixedPoint> output_scales(const Site& s, int outputs) {
   return fixed;
 }
 
-IntegerResult integer_result(const Site& s, ActivationKind activation, int outputs) {
-  std::vector<int32_t> multiplier, shift;
-  for (const FixedPoint& fixed : output_scales(s, outputs)) {
+/// `outputs` of each layer.
+IntegerResult integer_result(const Site& s, int outputs) {
+  std::vector<int32_t> multiplier, shift, zero_points, lows, highs;
+  const auto repeated = [&](int32_t x) { return std::vector<int32_t>(static_cast<size_t>(outputs), x); };
+  const auto clamp = [](const Site& layer) { return quantized_clamp(fused_activation(layer.node.op), layer.output()); };
+  for (const FixedPoint& fixed : of_all_layers(s, [&](const Site& layer) { return output_scales(layer, outputs); })) {
     multiplier.push_back(fixed.multiplier);
     shift.push_back(fixed.shift);
   }
-  const IntegerRange clamp = quantized_clamp(activation, s.output());
+  const auto zero_point = [&](const Site& layer) { return repeated(layer.zero_point(layer.output())); };
   IntegerResult result{};
   if (s.input(0).type == ElementType::s16)
     result.bias64 = s.keep_channels(constant_elements<int64_t>(s, 2, ElementType::s64));
   else
-    result.bias = s.keep_channels(constant_elements<int32_t>(s, 2, ElementType::s32));
+    result.bias = s.keep_channels(
+        of_all_layers(s, [](const Site& layer) { return constant_elements<int32_t>(layer, 2, ElementType::s32); }));
   result.multiplier = s.keep_channels(std::move(multiplier));
   result.shift = s.keep_channels(std::move(shift));
+  result.zero_points = s.keep_channels(of_all_layers(s, zero_point));
+  result.lows = s.keep_channels(of_all_layers(s, [&](const Site& layer) { return repeated(clamp(layer).low); }));
+  result.highs = s.keep_channels(of_all_layers(s, [&](const Site& layer) { return repeated(clamp(layer).high); }));
   result.input_zero_point = s.zero_point(s.input(0));
   result.output_zero_point = s.zero_point(s.output());
-  result.low = clamp.low;
-  result.high = clamp.high;
+  result.low = clamp(s).low;
+  result.high = clamp(s).high;
   result.rounds_once = std::holds_alternative<Dense>(s.node.op);
   return result;
 }
@@ -123,7 +147,9 @@ const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedK
   const bool streaming = weights.data.size() > kStreamingBytes;
   for (const PackedKernels<Args>* kernels : known) {
     const PackedKernel<Args>& kernel = kernels->*variant.kernel;
-    if (kernel.run == nullptr || !suits(kernel.layout.storage, weights.data, shape, element_size(weights.type))) continue;
+    if (kernel.run == nullptr || (!s.others.empty() && !kernels->several) ||
+        !suits(kernel.layout.storage, weights.data, shape, element_size(weights.type)))
+      continue;
     ways.push_back(kernels->name);
     const bool better = s.wanted.empty() ? choice == nullptr || kernels->streaming == streaming : kernels->name == s.wanted;
     if (better) choice = kernels;
@@ -152,21 +178,25 @@ IntegerResult from_output(int first, const IntegerResult& all) {
   result.multiplier = behind(all.multiplier, first);
   result.shift = behind(all.shift, first);
   result.weight_sum = behind(all.weight_sum, first);
+  result.zero_points = behind(all.zero_points, first);
+  result.lows = behind(all.lows, first);
+  result.highs = behind(all.highs, first);
   return result;
 }
 
 /// Chooses among the kernels for the types of activations and weights, and fills the arguments that they share.
 template <class Args>
 NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
-                     std::span<const std::string_view> names, std::span<const Share<Args>> shares, ActivationKind activation,
-                     const Value& weights, const WeightShape& shape) {
+                     std::span<const std::string_view> names, std::span<const Share<Args>> shares, const Value& weights,
+                     const WeightShape& shape) {
   const Variant<Args> variant = variant_of<Args>(s, weights);
   std::vector<std::string_view> ways;
   const PackedKernels<Args>& kernels = chosen(s, known, variant, weights, shape, ways);
   const PackedKernel<Args>& kernel = kernels.*variant.kernel;
   const bool real = s.input(0).type == ElementType::f32;
-  const RealResult real_results = real ? real_result(s, activation, shape.outputs) : RealResult{};
-  IntegerResult integer_results = real ? IntegerResult{} : integer_result(s, activation, shape.outputs);
+  const RealResult real_results = real ? real_result(s, shape.outputs) : RealResult{};
+  const int layers = 1 + static_cast<int>(s.others.size());
+  IntegerResult integer_results = real ? IntegerResult{} : integer_result(s, shape.outputs / layers);
   if (weights.type == ElementType::s8) integer_results.weight_sum = s.keep_channels(weight_sums(weights, shape.outputs));
   const auto name = std::ranges::find_if(names, [&](std::string_view n) { return n.ends_with(variant.suffix); });
   NodeCall made{.kernel = *name, .way = kernels.name, .ways = std::move(ways)};
@@ -204,27 +234,56 @@ Value without_halves(const Value& weights) {
   return real;
 }
 
+/// The weights of all layers, one behind the other.
+Value all_weights(const Site& s) {
+  Value all = without_halves(s.constant(1));
+  for (const Node* other : s.others) {
+    const Value& more = s.of(*other).constant(1);
+    all.shape[0] += more.shape[0];
+    all.data.insert(all.data.end(), more.data.begin(), more.data.end());
+  }
+  return all;
+}
+
 }  // namespace
 
+bool computes_together(const Site& s, const Node& other) {
+  const auto alike = [](const Conv2D& a, const Conv2D& b) {
+    return a.stride_h == b.stride_h && a.stride_w == b.stride_w && a.padding == b.padding;
+  };
+  const auto *a = std::get_if<Conv2D>(&s.node.op), *b = std::get_if<Conv2D>(&other.op);
+  if (a == nullptr || b == nullptr || !alike(*a, *b) || s.node.inputs[0] != other.inputs[0]) return false;
+  const Site o = s.of(other);
+  if (s.input(1).shape != o.input(1).shape || s.input(1).type != o.input(1).type || s.output().type != o.output().type)
+    return false;
+  constexpr int kLanes = 8;  // see Conv2dArgs
+  const auto variant = variant_of<Conv2dArgs>(s, s.input(1)).kernel;
+  return s.output().shape[3] % kLanes == 0 && std::ranges::any_of(s.kernels.conv2d, [&](const Conv2dKernels* kernels) {
+           return kernels->several && (kernels->*variant).run != nullptr;
+         });
+}
+
 NodeCall call_for(const Conv2D& op, const Site& s) {
-  const Shape &x = s.input(0).shape, &w = s.input(1).shape, &y = s.output().shape;
+  const Value weights = all_weights(s);
+  const Shape &x = s.input(0).shape, &w = weights.shape, &y = s.output().shape;
   Conv2dArgs args{};
   set_window(args, x, y, op, w[1], w[2]);
-  args.in_c = x[3], args.out_c = y[3], args.kernel_h = w[1], args.kernel_w = w[2];
+  args.in_c = x[3], args.out_c = w[0], args.kernel_h = w[1], args.kernel_w = w[2];
+  args.tensor_c = y[3];
+  args.tensor_stride = static_cast<ptrdiff_t>(buffer_extent(static_cast<size_t>(s.count()) * element_size(s.output().type)) /
+                                              element_size(s.output().type));
   args.pad_bottom = padded_extent(x[1], w[1], op.stride_h, op.padding).after;
   args.pad_right = padded_extent(x[2], w[2], op.stride_w, op.padding).after;
   constexpr std::string_view names[] = {"conv2d_f32", "conv2d_s8", "conv2d_s16", "conv2d_hybrid"};
-  return packed_call<Conv2dArgs>(s, s.kernels.conv2d, names, row_shares(s, args), op.activation, without_halves(s.constant(1)),
-                                 {w[0], w[1], w[2] * w[3]});
+  return packed_call<Conv2dArgs>(s, s.kernels.conv2d, names, row_shares(s, args), weights, {w[0], w[1], w[2] * w[3]});
 }
 
-NodeCall call_for(const Dense& op, const Site& s) {
+NodeCall call_for(const Dense&, const Site& s) {
   const Shape& w = s.input(1).shape;
   DenseArgs args{};
   args.rows = s.input(0).shape[0], args.inputs = w[1], args.outputs = w[0];
   constexpr std::string_view names[] = {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"};
-  return packed_call<DenseArgs>(s, s.kernels.dense, names, output_shares(s, args), op.activation, s.constant(1),
-                                {w[0], 1, w[1]});
+  return packed_call<DenseArgs>(s, s.kernels.dense, names, output_shares(s, args), s.constant(1), {w[0], 1, w[1]});
 }
 
 namespace {
@@ -263,27 +322,47 @@ NodeCall call_for(const DepthwiseConv2D& op, const Site& s) {
     return each_image<DepthwiseArgs>(s, "depthwise_f32", kernels.depthwise_f32, args);
   }
   args.weights = s.constants.keep(constant_elements<int8_t>(s, 1, ElementType::s8));
-  args.integer = integer_result(s, op.activation, args.channels);
+  args.integer = integer_result(s, args.channels);
   if (type == ElementType::s16) return each_image<DepthwiseArgs>(s, "depthwise_s16", kernels.depthwise_s16, args);
   if (type != ElementType::s8) s.fail_type();
   if (pointwise) return lookup_call(s, args);
   return each_image<DepthwiseArgs>(s, "depthwise_s8", kernels.depthwise_s8, args);
 }
 
-NodeCall call_for(const ConvLstm2D& op, const Site& s) {
-  const Shape &x = s.input(0).shape, &w = s.input(1).shape, &r = s.input(2).shape;
+namespace {
+
+/// What ConvLSTM and LSTM have in common; the arguments hold the geometry.
+template <class Op>
+NodeCall recurrent_call(const Op& op, const Site& s, ConvLstm2dArgs a) {
   if (s.input(0).type != ElementType::f32) s.fail_type();
-  ConvLstm2dArgs a{};
-  const Shape y = op.return_sequences ? s.output().shape : Shape{1, 1, s.output().shape[1], s.output().shape[2], w[0] / 4};
-  set_window(a, {1, x[2], x[3]}, {1, y[2], y[3]}, op, w[1], w[2]);
-  a.steps = x[1], a.in_c = x[4], a.filters = w[0] / 4, a.kernel_h = w[1], a.kernel_w = w[2];
-  a.recurrent_h = r[1], a.recurrent_w = r[2], a.return_sequences = op.return_sequences;
+  a.filters = s.input(1).shape[0] / 4, a.return_sequences = op.return_sequences, a.stateful = op.stateful;
   a.kernel = s.constants.keep(constant_as_floats(s.constant(1)));
   a.recurrent = s.constants.keep(constant_as_floats(s.constant(2)));
   a.bias = s.constants.keep(constant_as_floats(s.constant(3)));
   a.activation = real_function(op.activation);
   a.recurrent_activation = real_function(op.recurrent_activation);
-  return whole<ConvLstm2dArgs>("conv_lstm2d_f32", reference::conv_lstm2d_f32, a, 1, conv_lstm2d_scratch_bytes(a));
+  NodeCall made = whole<ConvLstm2dArgs>("conv_lstm2d_f32", reference::conv_lstm2d_f32, a, 1, conv_lstm2d_scratch_bytes(a));
+  made.keeps_scratch = op.stateful;
+  return made;
+}
+
+}  // namespace
+
+NodeCall call_for(const ConvLstm2D& op, const Site& s) {
+  const Shape &x = s.input(0).shape, &w = s.input(1).shape, &r = s.input(2).shape, &y = s.output().shape;
+  const size_t height = op.return_sequences ? 2 : 1;
+  ConvLstm2dArgs a{};
+  set_window(a, {1, x[2], x[3]}, {1, y[height], y[height + 1]}, op, w[1], w[2]);
+  a.steps = x[1], a.in_c = x[4], a.kernel_h = w[1], a.kernel_w = w[2], a.recurrent_h = r[1], a.recurrent_w = r[2];
+  return recurrent_call(op, s, a);
+}
+
+NodeCall call_for(const Lstm& op, const Site& s) {
+  const Shape& x = s.input(0).shape;
+  ConvLstm2dArgs a{};
+  a.in_h = a.in_w = a.out_h = a.out_w = a.kernel_h = a.kernel_w = a.stride_h = a.stride_w = a.recurrent_h = a.recurrent_w = 1;
+  a.steps = x[1], a.in_c = x[2];
+  return recurrent_call(op, s, a);
 }
 
 NodeCall call_for(const BatchNorm& op, const Site& s) {

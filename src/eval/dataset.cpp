@@ -22,17 +22,22 @@ std::vector<std::vector<float>> predict(const Plan& plan, const Preprocessing& p
                                         const std::string& title, const ProgressOutput& output) {
   std::vector<std::vector<float>> results(dataset.size());
   Progress progress(title, dataset.size(), output);
-  parallel_for(dataset.size(), [&](size_t first, size_t last) {
+  const auto run = [&](size_t first, size_t last) {
     FrameReader reader(dataset, preprocessing, plan.inputs()[0], plan.isa());
     Session session(plan);
     for (size_t i = first; i < last; ++i) {
       check_cancelled();
+      if (i > first && dataset.frames[i].recording != dataset.frames[i - 1].recording) session.reset_state();
       reader.read(i, session.input());
       session.run();
       session.read_outputs(results[i]);
       progress.advance();
     }
-  });
+  };
+  if (plan.states().empty())
+    parallel_for(dataset.size(), run);
+  else
+    run(0, dataset.size());  // each frame needs those before it
   return results;
 }
 

@@ -124,6 +124,8 @@ std::vector<LayerDeviation> compare_layers(const Graph& graph, const Graph& refe
   std::vector<float> x, r;
   for (size_t i = 0; i < dataset.size(); ++i) {
     check_cancelled();
+    if (i > 0 && dataset.frames[i].recording != dataset.frames[i - 1].recording)
+      session.reset_state(), reference_session.reset_state();
     reader.read(i, session.input());
     reference_reader.read(i, reference_session.input());
     session.run();

@@ -30,12 +30,14 @@ Graph read_slim_file(const std::filesystem::path& path) {
 Graph read_model(const std::filesystem::path& path, const ReadOptions& options) {
   const std::string kind = ending(path);
   if (kind == ".h5") return read_keras_h5(path, options);
+  if (kind == ".keras") return read_keras_archive(path, options);
   if (kind == ".tflite") return read_tflite(path);
   if (kind == ".onnx") return read_onnx(path);
   if (kind == ".slim") return read_slim_file(path);
   if (kind == ".pth" || kind == ".pt" || kind == ".ckpt") return read_torch_checkpoint(path);
-  throw Error(path.string() +
-              ": cannot tell the model's format from this ending; .h5, .onnx, .tflite, .slim, .pth, .pt and .ckpt are read");
+  throw Error(
+      path.string() +
+      ": cannot tell the model's format from this ending; .h5, .keras, .onnx, .tflite, .slim, .pth, .pt and .ckpt are read");
 }
 
 size_t write_model(const Graph& graph, const std::filesystem::path& path, const SlimOptions& slim) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -18,19 +19,22 @@ struct ScaleOffset {
 };
 
 struct ReadOptions {
-  std::map<std::string, ScaleOffset> lambdas;  // by layer name
+  std::map<std::string, ScaleOffset> lambdas;              // by layer name
+  std::function<void(const std::string&)> note = nullptr;  // called with what was left aside, if anything
 };
 
-/// Reads `path` by its ending (.h5, .onnx, .tflite, .slim, .pth, .pt, .ckpt). The graph is verified. Throws Error for anything
-/// that is not a model slimpilot understands, naming the file and the layer.
+/// Reads `path` by its ending (.h5, .keras, .onnx, .tflite, .slim, .pth, .pt, .ckpt). The graph is verified. Throws Error for
+/// anything that is not a model slimpilot understands, naming the file and the layer.
 Graph read_model(const std::filesystem::path& path, const ReadOptions& options = {});
 
 /// Writes `path` by its ending (.tflite, .onnx, .slim), through a temporary file; returns the file's bytes. Throws Error when
 /// the format has no way to say what the graph says.
 size_t write_model(const Graph& graph, const std::filesystem::path& path, const SlimOptions& slim = {});
 
-/// A Sequential model of Keras 1.2 or 2. libhdf5 runs in a child process under memory and time limits.
+/// A Sequential or functional model of Keras 1.2 to 3: .h5, and .keras of Keras 3. libhdf5 runs in a child process under memory
+/// and time limits.
 Graph read_keras_h5(const std::filesystem::path& path, const ReadOptions& options);
+Graph read_keras_archive(const std::filesystem::path& path, const ReadOptions& options);
 
 /// A state dictionary of PyTorch whose names and shapes are those of a network of the reference study; nothing in the file is
 /// executed.

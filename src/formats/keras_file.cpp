@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loader of Keras .h5 files: starts the child that reads with libhdf5 (keras_hdf5.cpp) and carries its answer over.
+// The loader of Keras files: starts the child that reads with libhdf5 (keras_hdf5.cpp) and carries its answer over.
 #include "formats/keras_file.h"
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "formats/keras_hdf5.h"
+#include "formats/zip_archive.h"
+#include "host/atomic_file.h"
 #include "host/child_process.h"
 
 namespace slimpilot {
@@ -82,6 +86,7 @@ std::string encode_keras_file(const KerasFile& file) {
   std::string bytes;
   put(bytes, file.keras_version);
   put(bytes, file.model_config);
+  put(bytes, uint64_t{file.has_paths});
   put(bytes, uint64_t{file.layers.size()});
   for (const KerasLayerWeights& layer : file.layers) {
     put(bytes, layer.layer);
@@ -98,7 +103,7 @@ std::string encode_keras_file(const KerasFile& file) {
 
 KerasFile decode_keras_file(std::string_view bytes) {
   Cursor cursor(bytes);
-  KerasFile file{.keras_version = cursor.text(), .model_config = cursor.text()};
+  KerasFile file{.keras_version = cursor.text(), .model_config = cursor.text(), .has_paths = cursor.number() != 0};
   for (uint64_t layers = cursor.count(); layers > 0; --layers) {
     KerasLayerWeights& layer = file.layers.emplace_back();
     layer.layer = cursor.text();
@@ -108,13 +113,52 @@ KerasFile decode_keras_file(std::string_view bytes) {
   return file;
 }
 
-KerasFile load_keras_file(const std::filesystem::path& path) {
+namespace {
+
+void need_file(const std::filesystem::path& path) {
   std::error_code failure;
   if (!std::filesystem::is_regular_file(path, failure)) throw Error("is no file, or cannot be read; check the path");
+}
+
+KerasFile read_in_child(const std::function<KerasFile()>& read, uint64_t file_bytes) {
+  const auto work = [&] { return encode_keras_file(read()); };
+  return decode_keras_file(run_in_child("the HDF5 reader", work, limits_for(file_bytes)));
+}
+
+/// "3.5.0" of {"keras_version": "3.5.0", …}; files may lack it.
+std::string version_of(const std::string& metadata) {
+  const auto json = nlohmann::json::parse(metadata, nullptr, false);
+  if (!json.is_object() || !json.contains("keras_version") || !json["keras_version"].is_string())
+    throw Error("metadata.json does not say keras_version; save the model again");
+  return json["keras_version"].get<std::string>();
+}
+
+}  // namespace
+
+KerasFile load_keras_weights(const std::string& bytes) {
+  return read_in_child([&] { return read_keras_weights(bytes); }, bytes.size());
+}
+
+KerasFile load_keras_archive(const std::filesystem::path& path) {
+  need_file(path);
+  const std::string file = read_file(path);
+  ZipArchive archive(file);
+  for (const char* entry : {"config.json", "metadata.json", "model.weights.h5"})
+    if (!archive.has(entry))
+      throw Error(std::string("is no .keras file: it has no ") + entry + "; save the model with model.save(\"NAME.keras\")");
+  const std::string weights = archive.read("model.weights.h5");
+  KerasFile content = load_keras_weights(weights);
+  content.model_config = archive.read("config.json");
+  content.keras_version = version_of(archive.read("metadata.json"));
+  return content;
+}
+
+KerasFile load_keras_file(const std::filesystem::path& path) {
+  need_file(path);
+  std::error_code failure;
   const uint64_t file_bytes = std::filesystem::file_size(path, failure);
   if (failure) throw Error("cannot be read: " + failure.message());
-  const auto work = [&] { return encode_keras_file(read_keras_hdf5(path.string(), file_bytes)); };
-  return decode_keras_file(run_in_child("the HDF5 reader", work, limits_for(file_bytes)));
+  return read_in_child([&] { return read_keras_hdf5(path.string(), file_bytes); }, file_bytes);
 }
 
 }  // namespace slimpilot

@@ -7,7 +7,7 @@
 
 namespace slimpilot {
 
-/// The Sequential model as a verified graph with batch 1. Nodes are named like layers, their constants "LAYER/kernel",
+/// The model as a verified graph with batch 1. Nodes are named like layers, their constants "LAYER/kernel",
 /// "LAYER/bias", …; a layer's activation is a node "LAYER/relu" of its own; dropout vanishes. Throws Error naming the layer.
 Graph keras_graph(const KerasFile& file, const ReadOptions& options);
 

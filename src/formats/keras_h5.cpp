@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The importer of Keras .h5 files: file → layers and weights (keras_file.h) → graph (keras_graph.h), errors with the file.
+// The importer of Keras files: file → layers and weights (keras_file.h) → graph (keras_graph.h), errors with the file.
 #include "formats/file_errors.h"
 #include "formats/formats.h"
 #include "formats/keras_file.h"
@@ -7,12 +7,24 @@
 
 namespace slimpilot {
 
-Graph read_keras_h5(const std::filesystem::path& path, const ReadOptions& options) {
+namespace {
+
+Graph read(const std::filesystem::path& path, const ReadOptions& options, KerasFile (*load)(const std::filesystem::path&)) {
   return with_file_name(path, [&] {
-    Graph graph = keras_graph(load_keras_file(path), options);
+    Graph graph = keras_graph(load(path), options);
     graph.name = path.stem().string();
     return graph;
   });
+}
+
+}  // namespace
+
+Graph read_keras_h5(const std::filesystem::path& path, const ReadOptions& options) {
+  return read(path, options, load_keras_file);
+}
+
+Graph read_keras_archive(const std::filesystem::path& path, const ReadOptions& options) {
+  return read(path, options, load_keras_archive);
 }
 
 }  // namespace slimpilot

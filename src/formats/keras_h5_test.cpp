@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "formats/formats.h"
 #include "formats/keras_graph.h"
+#include "formats/zip_archive.h"
 #include "graph/edit.h"
 
 namespace slimpilot {
@@ -29,8 +30,8 @@ std::string contents(const fs::path& path) {
 /// A file of this process in the temporary folder, gone at the end.
 class ScratchFile {
  public:
-  explicit ScratchFile(const std::string& bytes)
-      : path_(fs::temp_directory_path() / ("keras_h5_test_" + std::to_string(::getpid()) + ".h5")) {
+  explicit ScratchFile(const std::string& bytes, const std::string& ending = ".h5")
+      : path_(fs::temp_directory_path() / ("keras_h5_test_" + std::to_string(::getpid()) + ending)) {
     write(bytes);
   }
   ~ScratchFile() { fs::remove(path_); }
@@ -52,7 +53,7 @@ std::string error_of(const F& work) {
 }
 
 std::string read_error(const fs::path& path, const ReadOptions& options = {}) {
-  return error_of([&] { read_keras_h5(path, options); });
+  return error_of([&] { path.extension() == ".keras" ? read_keras_archive(path, options) : read_keras_h5(path, options); });
 }
 
 const Value& value_named(const Graph& graph, const std::string& name) {
@@ -69,14 +70,20 @@ TEST(KerasH5, ReadsEveryGolden) {
     const auto expected = nlohmann::json::parse(contents(entry.path()));
     ReadOptions options;
     for (const auto& [name, numbers] : expected["lambdas"].items()) options.lambdas[name] = {numbers[0], numbers[1]};
-    const Graph graph = read_keras_h5(fs::path(entry.path()).replace_extension(".h5"), options);
-    EXPECT_EQ(graph.name, entry.path().stem());
-    ASSERT_EQ(graph.inputs.size(), 1u);
-    EXPECT_EQ(graph.value(graph.inputs[0]).shape, expected["input_shape"].get<Shape>());
-    EXPECT_EQ(element_count(graph.value(graph.outputs[0]).shape), static_cast<int64_t>(expected["output"].size()));
-    ++count;
+    for (const char* ending : {".h5", ".keras"}) {
+      const fs::path path = fs::path(entry.path()).replace_extension(ending);
+      if (!fs::exists(path)) continue;
+      const Graph graph = read_model(path, options);
+      EXPECT_EQ(graph.name, entry.path().stem());
+      ASSERT_EQ(graph.inputs.size(), 1u);
+      EXPECT_EQ(graph.value(graph.inputs[0]).shape, expected["input_shape"].get<Shape>());
+      int64_t results = 0;
+      for (const ValueId id : graph.outputs) results += element_count(graph.value(id).shape);
+      EXPECT_EQ(results, static_cast<int64_t>(expected["output"].size()));
+      ++count;
+    }
   }
-  EXPECT_EQ(count, 8);
+  EXPECT_EQ(count, 23);
 }
 
 TEST(KerasH5, NamesNodesLikeLayers) {
@@ -125,9 +132,9 @@ TEST(KerasH5, ReplacesLambdasByOptionOnly) {
             path + ": --lambda normalise: the model has no Lambda layer of this name");
 }
 
-/// What a golden file holds, with `from` in its configuration replaced by `to`.
+/// What a golden .h5 or .keras file holds, with `from` in its configuration replaced by `to`.
 KerasFile edited(const std::string& name, const std::string& from, const std::string& to) {
-  KerasFile file = load_keras_file(golden(name));
+  KerasFile file = name.ends_with(".keras") ? load_keras_archive(golden(name)) : load_keras_file(golden(name));
   const size_t place = file.model_config.find(from);
   EXPECT_NE(place, std::string::npos) << from;
   file.model_config.replace(place, from.size(), to);
@@ -145,7 +152,7 @@ TEST(KerasConfig, NamesLayerAndProperty) {
       {"convolutions.h5", R"("channels_last")", R"("channels_first")", "data_format is \"channels_first\""},
       {"convolutions.h5", R"("dtype": "float32", "batch)", R"("dtype": "float16", "batch)", "dtype is \"float16\""},
       {"convolutions.h5", R"("padding": "valid")", R"("padding": "causal")", "padding is \"causal\""},
-      {"convolutions.h5", R"("activation": "relu")", R"("activation": "softmax")", "activation is \"softmax\""},
+      {"convolutions.h5", R"("activation": "relu")", R"("activation": "selu")", "activation is \"selu\""},
       {"convolutions.h5", R"("filters": 3)", R"("filters": 5)",
        "layer 'conv2d': kernel is 3x2x2x3, the configuration wants 3x2x2x5"},
       {"convolutions.h5", R"("filters": 3)", R"("filters": 1e3)", "filters is 1000.0"},
@@ -157,10 +164,11 @@ TEST(KerasConfig, NamesLayerAndProperty) {
       {"convolutions.h5", R"([null, 9, 8, 2])", R"([null, null, 8, 2])", "input's shape is left open"},
       {"convolutions.h5", R"([null, 9, 8, 2])", R"([null, 1000000, 1000000, 2])", "absurdly large"},
       {"convolutions.h5", R"("class_name": "Flatten")", R"("class_name": "GRU")", "layer 'flatten' (GRU): slimpilot does not"},
-      {"convolutions.h5", R"("class_name": "Flatten")", R"("class_name": "Dropout")", "layer 'dense': gets 1x2x4x4 but needs"},
+      {"convolutions.h5", R"("class_name": "Flatten")", R"("class_name": "Dropout")",
+       "layer 'dense': kernel is 32x5, the configuration wants 4x5"},
       {"convolutions.h5", R"("name": "dense_1")", R"("name": "dense")", "two layers are named 'dense'"},
       {"convolutions.h5", R"("name": "dense_1")", R"("name": "dense_9")", "weights for a layer 'dense_1'"},
-      {"convolutions.h5", R"("class_name": "Sequential")", R"("class_name": "Functional")", "a \"Functional\" model"},
+      {"convolutions.h5", R"("class_name": "Sequential")", R"("class_name": "Graph")", "a \"Graph\" model"},
       {"convolutions.h5", R"({"class_name")", R"(["class_name")", "no JSON"},
       {"conv_lstm.h5", R"("stateful": false)", R"("stateful": true)", "layer 'conv_lstm2d' (ConvLSTM2D): stateful is true"},
       {"conv_lstm.h5", R"("go_backwards": false)", R"("go_backwards": true)", "go_backwards is true"},
@@ -182,6 +190,71 @@ TEST(KerasConfig, NamesLayerAndProperty) {
     });
     EXPECT_NE(error.find(edit.error), std::string::npos) << edit.to << " gives: " << error;
   }
+}
+
+TEST(KerasConfig, NamesWhatIsWrongWithBranches) {
+  const Edit edits[] = {
+      {"nested.h5", R"(["conv", 0, 0)", R"(["conv", 7, 0)", "takes a result that no layer before it yields"},
+      {"nested.h5", R"("input_layers": [["input_)", R"("input_layers": [["conv_)", "is no InputLayer"},
+      {"donkey_linear.h5", R"("output_layers": [["n_outputs0")", R"("output_layers": [["n_outputs9")",
+       "output 'n_outputs9' is computed by no layer"},
+      {"donkey_linear.h5", R"("name": "conv2d_2")", R"("name": "conv2d_1")", "two layers are named 'conv2d_1'"},
+      {"donkey_linear.h5", R"([["img_in", 0, 0, {}]])", R"([["conv2d_1", 0, 0, {}]])", "takes a result that no layer before"},
+      {"donkey_linear.h5", R"([["img_in", 0, 0, {}]])", R"([["img_in", 0, 0, {"y": 3}]])", "passes 3 to a layer"},
+      {"donkey_linear.h5", R"([["img_in", 0, 0, {}]])", R"([["img_in", 0, 0, {}], ["img_in", 0, 0, {}]])",
+       "layer 'conv2d_1' (Conv2D): takes 2 inputs; slimpilot supports one"},
+      {"donkey_linear.h5", R"("class_name": "Dropout")", R"("class_name": "InputLayer")", "is an InputLayer in the middle"},
+      {"donkey_categorical.keras", R"("keras_history": ["img_in", 0, 0])", R"("keras_history": ["img_in", 0])",
+       "passes a tensor without a history"},
+      {"donkey_categorical.keras", R"("filters": 3)", R"("filters": 4)", "layer 'conv2d_1': kernel is 5x5x3x3"},
+      {"branches.h5", R"("depth_multiplier": 1)", R"("depth_multiplier": 2)", "depth_multiplier is 2"},
+      {"branches.h5", R"("dims": [2, 3, 1])", R"("dims": [2, 3])", "layer 'permute': dims do not fit"},
+      {"branches.h5", R"("dims": [2, 3, 1])", R"("dims": [2, 2, 1])", "no permutation"},
+      {"branches.h5", R"("axis": [-1], "invert")", R"("axis": [1], "invert")", "axis is [1]"},
+      {"branches.h5", R"("offset": [-0.5, 0.25, 0.0])", R"("offset": [-0.5, 0.25])", "has 2 numbers for 3 channels"},
+      {"branches.h5", R"("class_name": "Multiply")", R"("class_name": "Maximum")", "(Maximum): slimpilot does not"},
+      {"sequences.h5", R"([null, 4, 8, 9, 2])", R"([null, 1, 8, 9, 2])", "a window of 2 frames does not fit into 1"},
+      {"sequences.h5", R"("kernel_size": [2, 3, 3])", R"("kernel_size": [2, 3])", "kernel_size is [2,3]"},
+      {"sequences.h5", R"("class_name": "TimeDistributed")", R"("class_name": "Bidirectional")", "does not support"},
+      {"keras1_branches.h5", R"("mode": "concat")", R"("mode": "dot")",
+       "mode is \"dot\"; slimpilot supports concat, sum and mul"},
+      {"quantized.h5", R"("class_name": "QuantizeWrapperV2")", R"("class_name": "QuantizeWrapperV9")", "does not support"},
+  };
+  for (const Edit& edit : edits) {
+    const std::string error = error_of([&] { keras_graph(edited(edit.golden, edit.from, edit.to), {}); });
+    EXPECT_NE(error.find(edit.error), std::string::npos) << edit.golden << " with " << edit.to << " gives: " << error;
+  }
+}
+
+/// Donkey Car's heads are outputs in the order in which the model names them.
+TEST(KerasGraph, KeepsTheOrderOfHeads) {
+  const Graph graph = read_model(golden("donkey_linear.h5"));
+  ASSERT_EQ(graph.outputs.size(), 2u);
+  EXPECT_EQ(graph.value(graph.outputs[0]).name, "n_outputs0");
+  EXPECT_EQ(graph.value(graph.outputs[1]).name, "n_outputs1");
+}
+
+TEST(KerasGraph, SaysThatRangesAreLeftAside) {
+  std::string notes;
+  read_model(golden("quantized.h5"), {.lambdas = {}, .note = [&](const std::string& note) { notes += note; }});
+  EXPECT_EQ(
+      notes,
+      "was trained quantization-aware (4 layers): its weights are read, its ranges are not; calibrate it as any other network");
+}
+
+/// Models that hold each other's calls ten times over, without a layer to count.
+TEST(KerasConfig, RefusesModelsThatMultiply) {
+  std::string model =
+      R"({"class_name": "Sequential", "config": {"name": "m", "layers": [{"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [null, 3]}}]}})";
+  for (int depth = 0; depth < 7; ++depth) {
+    std::string calls,
+        layers = R"({"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [null, 3]}, "inbound_nodes": []}, )";
+    for (int i = 0; i < 10; ++i) calls += std::string(i ? ", " : "") + R"([["i", 0, 0, {}]])";
+    model.insert(model.size() - 1, R"(, "name": "m", "inbound_nodes": [)" + calls + "]");
+    model = R"({"class_name": "Functional", "config": {"name": "m", "layers": [)" + layers + model +
+            R"(], "input_layers": [["i", 0, 0]], "output_layers": [["m", 0, 0]]}})";
+  }
+  EXPECT_EQ(error_of([&] { keras_graph({.model_config = model}, {}); }), "model_config describes too many layers");
 }
 
 TEST(KerasConfig, TakesEveryFormOfEdges) {
@@ -281,25 +354,49 @@ TEST(KerasFile, RefusesHostileArrays) {
 }
 
 TEST(KerasFile, SurvivesTruncation) {
-  const std::string bytes = contents(golden("pools.h5"));
-  const ScratchFile file("");
-  for (size_t i = 0; i < 100; ++i) {
-    file.write(bytes.substr(0, bytes.size() * i / 100));
-    EXPECT_NE(read_error(file.path()), "no error") << i;
+  for (const char* name : {"pools.h5", "donkey_categorical.keras"}) {
+    const std::string bytes = contents(golden(name));
+    const ScratchFile file("", fs::path(name).extension());
+    for (size_t i = 0; i < 100; ++i) {
+      file.write(bytes.substr(0, bytes.size() * i / 100));
+      EXPECT_NE(read_error(file.path()), "no error") << i;
+    }
   }
 }
 
 TEST(KerasFile, SurvivesFlippedBytes) {
-  const std::string original = contents(golden("pools.h5"));
-  const ScratchFile file("");
   Random random(1);
-  for (int i = 0; i < 300; ++i) {
+  for (const char* name : {"pools.h5", "donkey_categorical.keras"}) {
+    const std::string original = contents(golden(name));
+    const ScratchFile file("", fs::path(name).extension());
+    for (int i = 0; i < 300; ++i) {
+      std::string bytes = original;
+      for (uint64_t flips = 1 + random.below(8); flips > 0; --flips)
+        bytes[random.below(bytes.size())] = static_cast<char>(random.next());
+      file.write(bytes);
+      read_error(file.path());  // an Error or a graph that verify() accepts
+    }
+  }
+}
+
+/// The weights of a .keras file lie behind a checksum, so damage that gets as far as libhdf5 is made here.
+TEST(KerasFile, SurvivesFlippedBytesOfWeights) {
+  const std::string file = contents(golden("donkey_categorical.keras"));
+  const std::string original = ZipArchive(file).read("model.weights.h5");
+  Random random(1);
+  for (int i = 0; i < 200; ++i) {
     std::string bytes = original;
     for (uint64_t flips = 1 + random.below(8); flips > 0; --flips)
       bytes[random.below(bytes.size())] = static_cast<char>(random.next());
-    file.write(bytes);
-    read_error(file.path());  // an Error or a graph that verify() accepts
+    error_of([&] { load_keras_weights(bytes); });
   }
+}
+
+TEST(KerasFile, RefusesWhatIsNoKerasArchive) {
+  const auto error = [](const std::string& bytes) { return read_error(ScratchFile(bytes, ".keras").path()); };
+  EXPECT_NE(error("no zip").find("zip archive cannot be read"), std::string::npos);
+  EXPECT_NE(error(contents(golden("pools.h5"))).find("zip archive cannot be read"), std::string::npos);
+  EXPECT_NE(error(contents(golden("../torch/half.pt"))).find("it has no config.json"), std::string::npos);
 }
 
 TEST(KerasFile, SurvivesAGarbledAnswer) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only caller of libhdf5: /model_config, /keras_version and /model_weights of a file that Keras' model.save wrote.
+// The only caller of libhdf5: /model_config, /keras_version and /model_weights of an .h5 file that Keras' model.save wrote, and
+// /layers of the weights in a .keras file.
 // HDF5 handles are not closed, for this runs in a child process that ends afterwards.
 #include "formats/keras_hdf5.h"
 
@@ -130,15 +131,85 @@ KerasTensor read_tensor(hid_t layer, const std::string& name, uint64_t& budget) 
   return tensor;
 }
 
-}  // namespace
-
-KerasFile read_keras_hdf5(const std::string& path, uint64_t file_bytes) {
+/// Opens the library and the file that `open` finds.
+template <class Open>
+hid_t open_file(const Open& open) {
   setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);  // locks fail on read-only and network file systems
   need(H5open(), "with libhdf5");
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   need(H5PLset_loading_state(0), "with libhdf5");  // no filters from shared libraries
-  if (H5Fis_hdf5(path.c_str()) <= 0) throw Error("is no HDF5 file; give a model that Keras' model.save wrote as .h5");
-  const hid_t file = need(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "the HDF5 file");
+  return need(open(), "the HDF5 file");
+}
+
+/// Counters and seeds of layers, which have nothing to do with their results.
+bool is_counter(hid_t layer, const std::string& name) {
+  const hid_t dataset = open_object(layer, name, H5I_DATASET);
+  return H5Tget_class(H5Dget_type(dataset)) == H5T_INTEGER && H5Sget_simple_extent_npoints(H5Dget_space(dataset)) <= 2;
+}
+
+/// Names of a group's members in their order.
+std::vector<std::string> member_names(hid_t group, const std::string& what) {
+  H5G_info_t info;
+  need(H5Gget_info(group, &info), what);
+  if (info.nlinks > static_cast<hsize_t>(kNames)) throw Error(what + " has too many members");
+  std::vector<std::string> names;
+  for (hsize_t i = 0; i < info.nlinks; ++i) {
+    char name[256];
+    const ssize_t size = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name, H5P_DEFAULT);
+    if (need(size, what) >= static_cast<ssize_t>(sizeof name)) throw Error(what + " has a member with an absurd name");
+    names.emplace_back(name);
+  }
+  return names;
+}
+
+/// Collects the weights "vars/0", "vars/1", … of a group and of the groups in it.
+class WeightTree {
+ public:
+  WeightTree(KerasFile& content, uint64_t budget) : content_(content), budget_(budget) {}
+
+  void read(hid_t group, const std::string& path, int depth) {
+    if (depth > kDepth || ++groups_ > kNames) throw Error("'" + path + "' is nested too deeply, or holds too much");
+    for (const std::string& name : member_names(group, "'" + path + "'")) {
+      const hid_t member = open_object(group, name, type_of(group, name));
+      if (H5Iget_type(member) != H5I_GROUP) continue;
+      if (name == "vars")
+        read_variables(member, path);
+      else
+        read(member, path.empty() ? name : path + "/" + name, depth + 1);
+    }
+  }
+
+ private:
+  static constexpr int kDepth = 20;
+
+  static H5I_type_t type_of(hid_t group, const std::string& name) {
+    H5O_info_t info;
+    need(H5Oget_info_by_name(group, name.c_str(), &info, H5P_DEFAULT), "'" + name + "'");
+    return info.type == H5O_TYPE_GROUP ? H5I_GROUP : H5I_DATASET;
+  }
+
+  void read_variables(hid_t group, const std::string& path) {
+    KerasLayerWeights weights{.layer = path, .tensors = {}};
+    const size_t count = member_names(group, "'" + path + "'").size();
+    for (size_t i = 0; i < count; ++i) {
+      const std::string name = std::to_string(i);
+      if (!is_counter(group, name)) weights.tensors.push_back(read_tensor(group, name, budget_));
+    }
+    if (!weights.tensors.empty()) content_.layers.push_back(std::move(weights));
+  }
+
+  KerasFile& content_;
+  uint64_t budget_;
+  hssize_t groups_ = 0;
+};
+
+}  // namespace
+
+KerasFile read_keras_hdf5(const std::string& path, uint64_t file_bytes) {
+  const hid_t file = open_file([&] {
+    if (H5Fis_hdf5(path.c_str()) <= 0) throw Error("is no HDF5 file; give a model that Keras' model.save wrote as .h5");
+    return H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  });
   const auto config = find_string(file, "model_config");
   if (!config) throw Error("holds no model_config (weights alone?); save the whole model with model.save");
   if (find_string(file, "backend").value_or("") == "theano")
@@ -151,8 +222,21 @@ KerasFile read_keras_hdf5(const std::string& path, uint64_t file_bytes) {
     KerasLayerWeights& layer_weights = content.layers.emplace_back();
     layer_weights.layer = layer;
     for (const std::string& name : read_strings(group, "weight_names", "layer '" + layer + "'"))
-      layer_weights.tensors.push_back(read_tensor(group, name, budget));
+      if (!is_counter(group, name)) layer_weights.tensors.push_back(read_tensor(group, name, budget));
   }
+  return content;
+}
+
+KerasFile read_keras_weights(const std::string& bytes) {
+  const hid_t file = open_file([&] {
+    const hid_t access = need(H5Pcreate(H5P_FILE_ACCESS), "with libhdf5");
+    constexpr size_t kIncrement = size_t{1} << 16;
+    need(H5Pset_fapl_core(access, kIncrement, false), "with libhdf5");
+    need(H5Pset_file_image(access, const_cast<char*>(bytes.data()), bytes.size()), "with libhdf5");  // it copies
+    return H5Fopen("model.weights.h5", H5F_ACC_RDONLY, access);
+  });
+  KerasFile content{.has_paths = true};
+  WeightTree(content, keras_weight_budget(bytes.size())).read(open_object(file, "layers", H5I_GROUP), "layers", 0);
   return content;
 }
 

@@ -19,4 +19,7 @@ size_t keras_weight_budget(uint64_t file_bytes);
 /// Reads configuration and weights. May crash or hang; nothing is closed, the process is expected to end. Throws Error.
 KerasFile read_keras_hdf5(const std::string& path, uint64_t file_bytes);
 
+/// The weights alone, of the bytes of a model.weights.h5.
+KerasFile read_keras_weights(const std::string& bytes);
+
 }  // namespace slimpilot

@@ -284,11 +284,58 @@ void read_reduction(OnnxNodeReader& n, PoolKind kind) {
   n.set_output(id, plain_layout(shape));
 }
 
+/// Weights [1,4F,I] with gates i, o, f, c as [4F,I] with i, f, c, o; a bias [1,8F], the sum of two, as [4F].
+ValueId lstm_weight(OnnxNodeReader& n, size_t i, Shape shape) {
+  const auto block = static_cast<size_t>(element_count(shape)) / 4;
+  if (!n.has_input(i)) return n.add_filled("/bias", std::move(shape), 0);
+  const Value& given = n.constant(i);
+  const size_t parts = i == 3 ? 2 : 1;
+  n.need(static_cast<size_t>(element_count(given.shape)) == 4 * parts * block,
+         "its weights " + shape_text(given.shape) + " do not fit");
+  n.reading().take(given.shape, 2 * sizeof(float));
+  const std::vector<float> numbers = reals_of(given);
+  std::vector<float> turned;
+  for (const size_t gate : {0, 2, 3, 1})
+    for (size_t k = gate * block; k < (gate + 1) * block; ++k)
+      turned.push_back(numbers[k] + (parts == 2 ? numbers[k + 4 * block] : 0));
+  return n.add(real_constant(given.name, std::move(shape), turned));
+}
+
+/// Input [T,1,I]; outputs: all steps [T,1,1,F], the last one [1,1,F]. One of them must be read.
+void read_lstm(OnnxNodeReader& n) {
+  n.need(n.text("direction", "forward") == "forward" && n.integer("layout", 0) == 0, "runs backwards or has another layout");
+  for (const char* name : {"activations", "activation_alpha", "clip", "input_forget"})
+    n.need(!n.attribute(name), std::string("has the attribute ") + name + "; slimpilot computes sigmoid, tanh, tanh");
+  const Shape x = n.shape(0);
+  n.need(x.size() == 3 && x[1] == 1, "gets " + shape_text(x) + " instead of steps x 1 x numbers");
+  for (size_t i = 4; i < n.node().inputs.size(); ++i) {
+    if (!n.has_input(i) || i == 4) continue;  // 4: lengths, which say nothing new of a single sequence
+    const std::vector<float> state = reals_of(n.constant(i));
+    n.need(std::ranges::all_of(state, [](float one) { return one == 0; }),
+           "starts with a state other than 0, or with peepholes");
+  }
+  const int64_t hidden = n.integer("hidden_size", 0);
+  n.need(hidden > 0 && hidden <= kLargestWindow, "has no hidden_size, or an absurd one");
+  const int units = static_cast<int>(hidden), gates = 4 * units;
+  const auto is_read = [&](size_t i) {
+    return n.node().outputs.size() > i && n.reading().readers.contains(n.node().outputs[i]);
+  };
+  n.need(!is_read(2), "yields its cells, which slimpilot keeps to itself");
+  const bool sequences = is_read(0);
+  n.need(!sequences || !is_read(1), "yields all steps and the last one");
+  const ValueId sequence = n.reshape_to(n.plain(0), {1, x[0], x[2]}, "/sequence");
+  const std::vector<ValueId> inputs{sequence, lstm_weight(n, 1, {gates, x[2]}), lstm_weight(n, 2, {gates, units}),
+                                    lstm_weight(n, 3, {gates})};
+  const ValueId id = n.append(Lstm{.return_sequences = sequences}, inputs);
+  n.set(sequences ? 0 : 1, {.id = id, .layout = plain_layout(sequences ? Shape{x[0], 1, 1, units} : Shape{1, 1, units})});
+}
+
 constexpr OnnxRule kRules[] = {
     {"Conv", read_conv},
     {"MatMul", read_matmul},
     {"Gemm", read_gemm},
     {"BatchNormalization", read_batch_norm},
+    {"LSTM", read_lstm},
     {"MaxPool", [](OnnxNodeReader& n) { read_pool(n, PoolKind::max); }},
     {"AveragePool", [](OnnxNodeReader& n) { read_pool(n, PoolKind::average); }},
     {"GlobalMaxPool", [](OnnxNodeReader& n) { read_global_pool(n, PoolKind::max); }},

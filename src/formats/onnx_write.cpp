@@ -88,6 +88,7 @@ class Writer {
   void write_op(const Node& node, const Conv2D& op);
   void write_op(const Node& node, const DepthwiseConv2D& op);
   void write_op(const Node& node, const Dense& op);
+  void write_op(const Node& node, const Lstm& op);
   void write_op(const Node& node, const ConvLstm2D&) {
     fail(node, "has no ONNX operator; one over a single step is lowered by `convert`");
   }
@@ -446,6 +447,38 @@ void Writer::write_op(const Node& node, const Permute& op) {
   if (is_image(input(node, 0).shape))
     order = permuted_shape(inverse(channels_first(4)), permuted_shape(op.order, channels_first(4)));
   finish(node, "Transpose", {real(node.inputs[0])}, {attribute("perm", wide(order))});
+}
+
+/// Both functions may be others than ONNX's own; gates go from i, f, c, o to i, o, f, c.
+void Writer::write_op(const Node& node, const Lstm& op) {
+  if (op.stateful) fail(node, "keeps its state from frame to frame, which an ONNX file cannot say");
+  if (op.activation != ActivationKind::tanh || op.recurrent_activation != ActivationKind::sigmoid)
+    fail(node, "has other functions than tanh and sigmoid; runtimes know no others");
+  const auto gates = [&](size_t i) {
+    const Value& w = input(node, i);
+    const auto rows = static_cast<size_t>(w.shape[0]) / 4, row = w.shape.size() == 2 ? static_cast<size_t>(w.shape[1]) : 1;
+    const std::vector<float> numbers = constant_as_floats(w);
+    std::vector<float> turned;
+    for (const size_t gate : {0, 3, 1, 2})
+      turned.insert(turned.end(), numbers.begin() + static_cast<std::ptrdiff_t>(gate * rows * row),
+                    numbers.begin() + static_cast<std::ptrdiff_t>((gate + 1) * rows * row));
+    return turned;
+  };
+  const Shape &x = input(node, 0).shape, &w = input(node, 1).shape, &r = input(node, 2).shape;
+  std::vector<float> b = gates(3);
+  b.resize(2 * b.size(), 0);
+  const std::string& name = value(node.output).name;
+  const std::string steps = unique(name + "/steps"), all = unique(name + "/all"), last = unique(name + "/last");
+  add_node("Transpose", steps, {real(node.inputs[0])}, steps, {attribute("perm", std::vector<int64_t>{1, 0, 2})});
+  const std::string weights = add_constant_tensor(real_constant(input(node, 1).name, {1, w[0], w[1]}, gates(1)));
+  const std::string recurrent = add_constant_tensor(real_constant(input(node, 2).name, {1, r[0], r[1]}, gates(2)));
+  const std::string bias = add_constant_tensor(real_constant(input(node, 3).name, {1, static_cast<int>(b.size())}, b));
+  add_node("LSTM", node.name, {steps, weights, recurrent, bias}, all, {attribute("hidden_size", int64_t{r[1]})});
+  model_.nodes.back().outputs.push_back(last);
+  const std::vector<int> shape = op.return_sequences ? Shape{1, x[1], r[1]} : Shape{1, r[1]};
+  const std::string target = add_numbers(node.name + "/shape", wide(shape)), result = begin_output(node);
+  add_node("Reshape", node.name + "/batch", {op.return_sequences ? all : last, target}, result);
+  end_output(node, result);
 }
 
 void Writer::add_inputs() {

@@ -108,6 +108,7 @@ class Writer {
   void write_op(const Node& node, const Dequantize&) { add(node, fb::BuiltinOperator::DEQUANTIZE); }
   void write_op(const Node&, const BatchNorm&) { check(false); }  // check_tflite_numbers has refused these
   void write_op(const Node&, const ConvLstm2D&) { check(false); }
+  void write_op(const Node&, const Lstm&) { check(false); }
 
   const Graph& graph_;
   fb::ModelT model_;

@@ -1,60 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only file that includes libzip. Entries may be stored (as torch.save does) or deflated.
 #include "formats/torch_checkpoint_zip.h"
-
-#include <zip.h>
 
 #include "base/error.h"
 
 namespace slimpilot {
 
-uint64_t unpacked_limit(uint64_t file_size) { return 16 * file_size + (uint64_t{1} << 20); }
-
-void TorchZip::Close::operator()(zip* archive) const { zip_discard(archive); }
-
-TorchZip::TorchZip(std::string_view file) : left_(unpacked_limit(file.size())) {
-  zip_error_t error;
-  zip_error_init(&error);
-  zip_source_t* source = zip_source_buffer_create(file.data(), file.size(), 0, &error);
-  if (source != nullptr) {
-    archive_.reset(zip_open_from_source(source, ZIP_RDONLY, &error));
-    if (!archive_) zip_source_free(source);
-  }
-  const std::string reason = archive_ ? "" : zip_error_strerror(&error);
-  zip_error_fini(&error);
-  if (!archive_) throw Error("the zip archive cannot be read (" + reason + "); the file is cut off or damaged");
+TorchZip::TorchZip(std::string_view file) : archive_(file) {
   constexpr std::string_view kPickle = "data.pkl";
-  for (zip_int64_t i = 0; i < zip_get_num_entries(archive_.get(), 0); ++i) {
-    const char* name = zip_get_name(archive_.get(), static_cast<zip_uint64_t>(i), ZIP_FL_ENC_RAW);
-    const std::string_view text = name == nullptr ? "" : name;
-    const size_t slash = text.find('/');
-    if (text != kPickle && (slash == std::string_view::npos || text.substr(slash + 1) != kPickle)) continue;
-    root_ = text.substr(0, text.size() - kPickle.size());
+  for (const std::string& name : archive_.names()) {
+    const size_t slash = name.find('/');
+    if (name != kPickle && (slash == std::string::npos || name.substr(slash + 1) != kPickle)) continue;
+    root_ = name.substr(0, name.size() - kPickle.size());
     return;
   }
   throw Error("is a zip archive without data.pkl, so torch.save did not write it");
-}
-
-bool TorchZip::has(const std::string& name) const {
-  return zip_name_locate(archive_.get(), (root_ + name).c_str(), ZIP_FL_ENC_RAW) >= 0;
-}
-
-std::string TorchZip::read(const std::string& name) {
-  const auto fail = [&](const std::string& what) { throw Error("entry '" + root_ + name + "' " + what); };
-  zip_stat_t status;
-  zip_stat_init(&status);
-  if (zip_stat(archive_.get(), (root_ + name).c_str(), ZIP_FL_ENC_RAW, &status) != 0 || (status.valid & ZIP_STAT_SIZE) == 0)
-    fail("is missing; the file is damaged");
-  if (status.size > left_) fail("makes the file unpack to more than 16 times its size; save it again with torch.save");
-  left_ -= status.size;
-  const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> entry(zip_fopen_index(archive_.get(), status.index, 0), zip_fclose);
-  if (!entry) fail(std::string("cannot be read: ") + zip_strerror(archive_.get()));
-  std::string bytes(status.size, '\0');
-  // One byte more than there should be, so that libzip reaches the end and compares the checksum.
-  char beyond = 0;
-  const bool complete = zip_fread(entry.get(), bytes.data(), bytes.size()) == static_cast<zip_int64_t>(bytes.size());
-  if (!complete || zip_fread(entry.get(), &beyond, 1) != 0) fail(std::string("is damaged: ") + zip_file_strerror(entry.get()));
-  return bytes;
 }
 
 }  // namespace slimpilot

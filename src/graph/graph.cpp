@@ -71,10 +71,17 @@ ClampRange clamp_range(ActivationKind kind) {
   }
 }
 
+bool keeps_state(const Op& op) {
+  return std::visit(Overloaded{[](const ConvLstm2D& o) { return o.stateful; }, [](const Lstm& o) { return o.stateful; },
+                               [](const auto&) { return false; }},
+                    op);
+}
+
 std::string_view op_name(const Op& op) {
-  constexpr std::string_view names[] = {"Conv2D",     "DepthwiseConv2D", "Dense",     "ConvLstm2D", "Pool2D", "BatchNorm",
-                                        "Activation", "Reshape",         "Crop2D",    "Pad2D",      "Add",    "Mul",
-                                        "Quantize",   "Dequantize",      "LeakyRelu", "Softmax",    "Concat", "Permute"};
+  constexpr std::string_view names[] = {"Conv2D",     "DepthwiseConv2D", "Dense",  "ConvLstm2D", "Pool2D",  "BatchNorm",
+                                        "Activation", "Reshape",         "Crop2D", "Pad2D",      "Add",     "Mul",
+                                        "Quantize",   "Dequantize",      "Lstm",   "LeakyRelu",  "Softmax", "Concat",
+                                        "Permute"};
   static_assert(std::size(names) == std::variant_size_v<Op>);
   return names[op.index()];
 }

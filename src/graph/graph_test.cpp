@@ -63,6 +63,12 @@ TEST(Shapes, OfConvLstm) {
   EXPECT_EQ(inferred(ConvLstm2D{.stride_h = 2, .stride_w = 2, .padding = Padding::valid}, inputs), (Shape{1, 2, 3, 4}));
 }
 
+TEST(Shapes, OfLstm) {
+  const std::vector<Shape> inputs{{1, 3, 5}, {16, 5}, {16, 4}, {16}};
+  EXPECT_EQ(inferred(Lstm{.return_sequences = true}, inputs), (Shape{1, 3, 4}));
+  EXPECT_EQ(inferred(Lstm{}, inputs), (Shape{1, 4}));
+}
+
 TEST(Shapes, OfTheOthers) {
   EXPECT_EQ(inferred(Pool2D{}, {{1, 7, 8, 3}}), (Shape{1, 3, 4, 3}));
   EXPECT_EQ(inferred(Pool2D{.padding = Padding::same}, {{1, 7, 8, 3}}), (Shape{1, 4, 4, 3}));
@@ -94,6 +100,8 @@ TEST(Shapes, ErrorsNameTheLayer) {
   expect_contains(inference_error(Dense{}, {{1, 10}, {4, 11}, {4}}), "gets 10 numbers, the weights want 11");
   expect_contains(inference_error(ConvLstm2D{}, {{1, 3, 8, 8, 2}, {15, 5, 5, 2}, {15, 5, 5, 3}, {15}}), "(ConvLstm2D)");
   expect_contains(inference_error(ConvLstm2D{}, {{1, 3, 8, 8, 2}, {16, 5, 5, 2}, {16, 5, 5, 3}, {16}}), "recurrent kernel");
+  expect_contains(inference_error(Lstm{}, {{1, 3, 6}, {16, 5}, {16, 4}, {16}}), "kernel 16x5 does not fit the sequence 1x3x6");
+  expect_contains(inference_error(Lstm{}, {{1, 3, 5}, {16, 5}, {16, 5}, {16}}), "recurrent kernel is 16x5");
   expect_contains(inference_error(Pool2D{.stride_w = 0}, {{1, 8, 8, 2}}), "(Pool2D)");
   expect_contains(inference_error(BatchNorm{}, {{1, 8, 8, 2}, {2}, {2}, {3}, {2}}), "input 3 is 3 instead of 2");
   expect_contains(inference_error(Reshape{{1, 7}}, {{1, 8}}), "cannot make 1x7 of 1x8");

@@ -59,15 +59,26 @@ struct Dense {
 };
 
 /// inputs: sequence [1,T,H,W,C], kernel [4·F,KH,KW,C], recurrent kernel [4·F,KH,KW,F] (always `same`, stride 1), bias
-/// [4·F]; gates in Keras' order i, f, c, o; zero initial state. Output [1,T,H',W',F] or, without return_sequences,
-/// the last step [1,H',W',F].
+/// [4·F]; gates in Keras' order i, f, c, o. The state is zero before the first step or, if stateful, what the last step of the
+/// frame before left (Session::reset_state). Output [1,T,H',W',F] or, without return_sequences, the last step [1,H',W',F].
 struct ConvLstm2D {
   int stride_h = 1, stride_w = 1;
   Padding padding = Padding::same;
   ActivationKind activation = ActivationKind::tanh;
   ActivationKind recurrent_activation = ActivationKind::hard_sigmoid;
   bool return_sequences = false;
+  bool stateful = false;
   bool operator==(const ConvLstm2D&) const = default;
+};
+
+/// inputs: sequence [1,T,I], kernel [4·F,I], recurrent kernel [4·F,F], bias [4·F]; gates and state as ConvLstm2D's. Output
+/// [1,T,F] or, without return_sequences, the last step [1,F].
+struct Lstm {
+  ActivationKind activation = ActivationKind::tanh;
+  ActivationKind recurrent_activation = ActivationKind::sigmoid;
+  bool return_sequences = false;
+  bool stateful = false;
+  bool operator==(const Lstm&) const = default;
 };
 
 enum class PoolKind : uint8_t { max, average };
@@ -150,7 +161,7 @@ struct Permute {
 };
 
 using Op = std::variant<Conv2D, DepthwiseConv2D, Dense, ConvLstm2D, Pool2D, BatchNorm, Activation, Reshape, Crop2D, Pad2D, Add,
-                        Mul, Quantize, Dequantize, LeakyRelu, Softmax, Concat, Permute>;
+                        Mul, Quantize, Dequantize, Lstm, LeakyRelu, Softmax, Concat, Permute>;
 
 /// "Conv2D", "Dense", …
 std::string_view op_name(const Op& op);

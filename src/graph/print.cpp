@@ -28,32 +28,37 @@ std::string edge_attributes(const Edges& op) {
   return " top " + number(op.top) + " bottom " + number(op.bottom) + " left " + number(op.left) + " right " + number(op.right);
 }
 
+template <class Recurrent>
+std::string recurrence_attributes(const Recurrent& op) {
+  return " " + std::string(activation_name(op.recurrent_activation)) + (op.return_sequences ? " sequences" : "") +
+         (op.stateful ? " stateful" : "");
+}
+
 std::string attributes(const Op& op) {
-  return std::visit(Overloaded{
-                        [](const Conv2D& o) { return conv_attributes(o); },
-                        [](const DepthwiseConv2D& o) { return conv_attributes(o); },
-                        [](const Dense& o) { return " " + std::string(activation_name(o.activation)); },
-                        [](const ConvLstm2D& o) {
-                          return conv_attributes(o) + " " + std::string(activation_name(o.recurrent_activation)) +
-                                 (o.return_sequences ? " sequences" : "");
-                        },
-                        [](const Pool2D& o) {
-                          return std::string(o.kind == PoolKind::max ? " max " : " average ") + pair(o.window_h, o.window_w) +
-                                 " stride " + pair(o.stride_h, o.stride_w) + " " + std::string(padding_name(o.padding));
-                        },
-                        [](const Activation& o) { return " " + std::string(activation_name(o.kind)); },
-                        [](const Crop2D& o) { return edge_attributes(o); },
-                        [](const Pad2D& o) { return edge_attributes(o); },
-                        [](const LeakyRelu& o) { return " " + real_text(o.alpha); },
-                        [](const Concat& o) { return " axis " + number(o.axis); },
-                        [](const Permute& o) {
-                          std::string text;
-                          for (const int dimension : o.order) text += " " + number(dimension);
-                          return text;
-                        },
-                        [](const auto&) { return std::string(); },
-                    },
-                    op);
+  return std::visit(
+      Overloaded{
+          [](const Conv2D& o) { return conv_attributes(o); },
+          [](const DepthwiseConv2D& o) { return conv_attributes(o); },
+          [](const Dense& o) { return " " + std::string(activation_name(o.activation)); },
+          [](const ConvLstm2D& o) { return conv_attributes(o) + recurrence_attributes(o); },
+          [](const Lstm& o) { return " " + std::string(activation_name(o.activation)) + recurrence_attributes(o); },
+          [](const Pool2D& o) {
+            return std::string(o.kind == PoolKind::max ? " max " : " average ") + pair(o.window_h, o.window_w) + " stride " +
+                   pair(o.stride_h, o.stride_w) + " " + std::string(padding_name(o.padding));
+          },
+          [](const Activation& o) { return " " + std::string(activation_name(o.kind)); },
+          [](const Crop2D& o) { return edge_attributes(o); },
+          [](const Pad2D& o) { return edge_attributes(o); },
+          [](const LeakyRelu& o) { return " " + real_text(o.alpha); },
+          [](const Concat& o) { return " axis " + number(o.axis); },
+          [](const Permute& o) {
+            std::string text;
+            for (const int dimension : o.order) text += " " + number(dimension);
+            return text;
+          },
+          [](const auto&) { return std::string(); },
+      },
+      op);
 }
 
 std::string value_text(const Value& value) {

@@ -85,6 +85,16 @@ Shape shape_of(const ConvLstm2D& op, const Inputs& in) {
   return op.return_sequences ? Shape{x[0], x[1], h, width, filters} : Shape{x[0], h, width, filters};
 }
 
+Shape shape_of(const Lstm& op, const Inputs& in) {
+  in.need_count(4);
+  const Shape &x = in.shape(0, 3), &w = in.shape(1, 2), &r = in.shape(2, 2);
+  in.need(w[0] % 4 == 0 && w[1] == x[2], "kernel " + shape_text(w) + " does not fit the sequence " + shape_text(x));
+  const int units = w[0] / 4;
+  in.need(r[0] == w[0] && r[1] == units, "recurrent kernel is " + shape_text(r));
+  in.need_vector(3, w[0]);
+  return op.return_sequences ? Shape{x[0], x[1], units} : Shape{x[0], units};
+}
+
 Shape shape_of(const Pool2D& op, const Inputs& in) {
   in.need_count(1);
   const Shape& x = in.shape(0, 4);
@@ -221,14 +231,16 @@ int64_t multiply_adds(const Graph& graph, const Node& node) {
   const int64_t outputs = element_count(graph.value(node.output).shape);
   const auto weights = [&](size_t i) -> const Shape& { return graph.value(node.inputs[i]).shape; };
   const auto per_output = [&](const Shape& w) { return element_count(w) / w[0]; };
+  const auto recurrent = [&](bool sequences) {
+    const int64_t steps = sequences ? 1 : weights(0)[1];
+    return outputs * steps * 4 * (per_output(weights(1)) + per_output(weights(2)));
+  };
   return std::visit(Overloaded{
                         [&](const Conv2D&) { return outputs * per_output(weights(1)); },
                         [&](const Dense&) { return outputs * per_output(weights(1)); },
                         [&](const DepthwiseConv2D&) { return outputs * weights(1)[1] * weights(1)[2]; },
-                        [&](const ConvLstm2D& op) {
-                          const int64_t steps = op.return_sequences ? 1 : weights(0)[1];
-                          return outputs * steps * 4 * (per_output(weights(1)) + per_output(weights(2)));
-                        },
+                        [&](const ConvLstm2D& op) { return recurrent(op.return_sequences); },
+                        [&](const Lstm& op) { return recurrent(op.return_sequences); },
                         [](const auto&) { return int64_t{0}; },
                     },
                     node.op);

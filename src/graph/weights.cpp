@@ -59,7 +59,8 @@ std::vector<ValueId> weights_of(const Graph& graph) {
   };
   for (const Node& node : graph.nodes)
     std::visit(Overloaded{[&](const Conv2D&) { add(node.inputs[1]); }, [&](const Dense&) { add(node.inputs[1]); },
-                          [&](const ConvLstm2D&) { add(node.inputs[1]), add(node.inputs[2]); }, [](const auto&) {}},
+                          [&](const ConvLstm2D&) { add(node.inputs[1]), add(node.inputs[2]); },
+                          [&](const Lstm&) { add(node.inputs[1]), add(node.inputs[2]); }, [](const auto&) {}},
                node.op);
   return found;
 }

@@ -10,7 +10,7 @@
 
 namespace slimpilot {
 
-/// The weight of a convolution, dense layer or ConvLSTM (also its recurrent kernel): what pruning and clustering change.
+/// The weight of a convolution, dense layer, LSTM or ConvLSTM (also its recurrent kernel): what pruning and clustering change.
 /// In the order of the nodes, each once; biases and BatchNorm are none.
 std::vector<ValueId> weights_of(const Graph& graph);
 

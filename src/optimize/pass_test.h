@@ -64,6 +64,11 @@ class TestNetwork {
     const ValueId r = constant(name + "/recurrent_kernel", {4 * filters, kernel, kernel, filters}, -.4, .4);
     return node(name, op, {w, r, constant(name + "/bias", {4 * filters}, -.5, .5)});
   }
+  TestNetwork& lstm(const std::string& name, int units, Lstm op = {}) {
+    const ValueId w = constant(name + "/kernel", {4 * units, shape()[2]}, -.4, .4);
+    const ValueId r = constant(name + "/recurrent_kernel", {4 * units, units}, -.4, .4);
+    return node(name, op, {w, r, constant(name + "/bias", {4 * units}, -.5, .5)});
+  }
   TestNetwork& activation(const std::string& name, ActivationKind kind) { return node(name, Activation{kind}); }
   TestNetwork& flatten() { return node("flatten", Reshape{{1, static_cast<int>(element_count(shape()))}}); }
 

@@ -231,6 +231,18 @@ TEST(RemoveDead, OneStepOfEverySort) {
         }
 }
 
+TEST(RemoveDead, OneStepOfAnLstmIsThreeDenseLayers) {
+  for (const bool sequences : {false, true}) {
+    TestNetwork network({1, 1, 7});
+    network.lstm("lstm", 5, {.return_sequences = sequences}).node("row", Reshape{{1, 5}});
+    const Graph before = network.dense("dense", 2).finish(), after = remove_dead(before);
+    const Names ops = ops_of(after);
+    EXPECT_EQ(std::count(ops.begin(), ops.end(), "Dense"), 4);
+    EXPECT_EQ(std::count(ops.begin(), ops.end(), "Lstm"), 0);
+    expect_same_results(before, after);
+  }
+}
+
 /// The sequence of the first feeds the second; the reshapes between them vanish.
 TEST(RemoveDead, StackedSteps) {
   const Graph before =
@@ -246,6 +258,11 @@ TEST(RemoveDead, LeavesTwoSteps) {
     const Graph before = lstm_network(2, {.return_sequences = sequences});
     EXPECT_EQ(remove_dead(before), before);
   }
+}
+
+TEST(RemoveDead, LeavesAStepThatRemembers) {
+  const Graph before = lstm_network(1, {.stateful = true});
+  EXPECT_EQ(remove_dead(before), before);
 }
 
 TEST(RemoveDead, ReshapesOfReshapes) {

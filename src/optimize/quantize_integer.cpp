@@ -99,8 +99,10 @@ void split_outputs(Graph& graph, ObservedRanges& ranges, const std::set<std::str
 
 /// Whether LiteRT computes the op in this type.
 bool has_integer_kernel(const Op& op, ElementType type) {
-  if (std::holds_alternative<ConvLstm2D>(op) || std::holds_alternative<BatchNorm>(op) || std::holds_alternative<Softmax>(op))
+  if (std::holds_alternative<ConvLstm2D>(op) || std::holds_alternative<Lstm>(op) || std::holds_alternative<BatchNorm>(op) ||
+      std::holds_alternative<Softmax>(op))
     return false;
+  return false;
   const auto* activation = std::get_if<Activation>(&op);
   if (activation == nullptr) return true;
   if (activation->kind == ActivationKind::hard_sigmoid) return false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Before: ConvLSTM2D over one time step.   After: three convolutions and element-wise ops.
+// Before: ConvLSTM2D or LSTM over one time step.   After: three convolutions or dense layers and element-wise ops.
 // From a zero state h = c = 0 the recurrent convolution yields nothing and the forget gate multiplies zero, so one step is
 // c = σ(i)·φ(g), h = σ(o)·φ(c) (Shi et al. 2015; Keras' gate order i, f, c, o). Also removes reshapes of reshapes and what
 // nobody reads.
@@ -9,14 +9,19 @@
 namespace slimpilot {
 namespace {
 
-/// Builds the replacement of one ConvLSTM2D; its nodes are appended in order.
+Op gate_layer(const ConvLstm2D& op) { return Conv2D{op.stride_h, op.stride_w, op.padding}; }
+Op gate_layer(const Lstm&) { return Dense{}; }
+
+/// Builds the replacement of one layer; its nodes are appended in order.
+template <class Recurrent>
 class OneStep {
  public:
-  OneStep(Graph& graph, const Node& lstm) : graph_(graph), lstm_(lstm), op_(std::get<ConvLstm2D>(lstm.op)) {}
+  OneStep(Graph& graph, const Node& lstm) : graph_(graph), lstm_(lstm), op_(std::get<Recurrent>(lstm.op)) {}
 
   std::vector<Node> nodes() {
-    const Shape& sequence = graph_.value(lstm_.inputs[0]).shape;
-    image_ = add("image", Reshape{{1, sequence[2], sequence[3], sequence[4]}}, {lstm_.inputs[0]});
+    Shape step = graph_.value(lstm_.inputs[0]).shape;
+    step.erase(step.begin() + 1);
+    step_ = add(step.size() == 4 ? "image" : "row", Reshape{step}, {lstm_.inputs[0]});
     const ValueId input_gate = activated("input_gate", op_.recurrent_activation, gate("input_gate", 0));
     const ValueId candidate = activated("candidate", op_.activation, gate("candidate", 2));
     const ValueId output_gate = activated("output_gate", op_.recurrent_activation, gate("output_gate", 3));
@@ -41,7 +46,7 @@ class OneStep {
     if (kind == ActivationKind::none) return input;
     return add(part + "/" + std::string(activation_name(kind)), Activation{kind}, {input});
   }
-  /// The convolution of gate `index` in i, f, c, o.
+  /// The layer of gate `index` in i, f, c, o.
   ValueId gate(const std::string& part, int index) {
     const auto slice = [&](size_t input, const char* what) {
       Value all = graph_.value(lstm_.inputs[input]);
@@ -52,15 +57,23 @@ class OneStep {
       graph_.values.push_back(std::move(all));
       return static_cast<ValueId>(graph_.values.size()) - 1;
     };
-    return add(part, Conv2D{op_.stride_h, op_.stride_w, op_.padding}, {image_, slice(1, "kernel"), slice(3, "bias")});
+    return add(part, gate_layer(op_), {step_, slice(1, "kernel"), slice(3, "bias")});
   }
 
   Graph& graph_;
   const Node& lstm_;
-  const ConvLstm2D& op_;
-  ValueId image_ = kNoValue;
+  const Recurrent& op_;
+  ValueId step_ = kNoValue;
   std::vector<Node> nodes_;
 };
+
+/// The node, or what replaces it.
+std::vector<Node> without_dead(Graph& graph, const Node& node) {
+  const auto is_dead = [&] { return !keeps_state(node.op) && graph.value(node.inputs[0]).shape[1] == 1; };
+  if (std::holds_alternative<ConvLstm2D>(node.op) && is_dead()) return OneStep<ConvLstm2D>(graph, node).nodes();
+  if (std::holds_alternative<Lstm>(node.op) && is_dead()) return OneStep<Lstm>(graph, node).nodes();
+  return {node};
+}
 
 void remove_reshapes(Graph& graph) {
   for (Node& node : graph.nodes) {
@@ -77,14 +90,8 @@ void remove_reshapes(Graph& graph) {
 
 Graph remove_dead(Graph graph) {
   std::vector<Node> nodes;
-  for (const Node& node : graph.nodes) {
-    const bool one_step = std::holds_alternative<ConvLstm2D>(node.op) && graph.value(node.inputs[0]).shape[1] == 1;
-    if (!one_step) {
-      nodes.push_back(node);
-      continue;
-    }
-    for (Node& replacement : OneStep(graph, node).nodes()) nodes.push_back(std::move(replacement));
-  }
+  for (const Node& node : graph.nodes)
+    for (Node& kept : without_dead(graph, node)) nodes.push_back(std::move(kept));
   graph.nodes = std::move(nodes);
   remove_reshapes(graph);
   remove_unused(graph);

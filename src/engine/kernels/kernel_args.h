@@ -68,13 +68,18 @@ struct IntegerResult {
   int32_t input_zero_point, output_zero_point;
   int32_t low, high;
   bool rounds_once;
+  const int32_t *zero_points, *lows, *highs;  // of the results, per output: several layers may be computed at once
 };
 
-/// weights: [O][kernel_h][kernel_w · C]. A `pad` is what `same` adds before and after; zero for `valid`.
+/// weights: [O][kernel_h][kernel_w · C]. A `pad` is what `same` adds before and after; zero for `valid`. The outputs are those
+/// of out_c / tensor_c layers that read the same image, each with a tensor of its own, `tensor_stride` numbers behind the one
+/// before; more than one only for kernels with `several`, and only multiples of 8 outputs.
 struct Conv2dArgs {
   int in_h, in_w, in_c, out_h, out_w, out_c;
   int kernel_h, kernel_w, stride_h, stride_w;
   int pad_top, pad_bottom, pad_left, pad_right;
+  int tensor_c;
+  ptrdiff_t tensor_stride;
   const void* weights;
   RealResult real;
   IntegerResult integer;
@@ -105,6 +110,7 @@ template <class Args>
 struct PackedKernels {
   const char* name;        // "avx2", …; unique among those of an op
   bool streaming = false;  // made for weights that do not stay in the cache
+  bool several = false;    // computes several layers at once
   PackedKernel<Args> f32, f16, s8, s16, hybrid;
 };
 

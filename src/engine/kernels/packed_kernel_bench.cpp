@@ -21,6 +21,8 @@ struct Buffers {
   std::vector<float> reals = std::vector<float>(kArrays, 0.01f);
   std::vector<int32_t> integers = std::vector<int32_t>(kArrays, 1 << 30);
   std::vector<int32_t> shifts = std::vector<int32_t>(kArrays, -9);
+  std::vector<int32_t> zeros = std::vector<int32_t>(kArrays), low = std::vector<int32_t>(kArrays, -128),
+                       high = std::vector<int32_t>(kArrays, 127);
   std::vector<int64_t> wide = std::vector<int64_t>(kArrays);
   AlignedBytes input, output, scratch;
   std::vector<std::byte> weights;
@@ -29,7 +31,8 @@ struct Buffers {
   void run(benchmark::State& state, const PackedKernel<Args>& kernel, Args args, int64_t multiply_adds) {
     args.weights = weights.data();
     args.real = {reals.data(), reals.data(), -1e30f, 1e30f};
-    args.integer = {integers.data(), wide.data(), integers.data(), shifts.data(), integers.data(), 0, 0, -128, 127, false};
+    args.integer = {integers.data(), wide.data(),  integers.data(), shifts.data(), integers.data(), 0, 0, -128, 127,
+                    false,           zeros.data(), low.data(),      high.data()};
     const Io io{{input.data(), nullptr}, output.data(), scratch.data()};
     for (auto _ : state) kernel.run(args, io);
     state.SetItemsProcessed(state.iterations() * multiply_adds);
@@ -54,7 +57,8 @@ void bench_conv2d(benchmark::State& state, const Conv2dKernels& way, const std::
                         .kernel_h = 5,
                         .kernel_w = 5,
                         .stride_h = 2,
-                        .stride_w = 2};
+                        .stride_w = 2,
+                        .tensor_c = 36};
   const auto& kernel = variant_of(way, variant);
   Buffers b;
   b.input = aligned_bytes(31 * 98 * 24 * 4 + 64), b.output = aligned_bytes(14 * 47 * 36 * 4 + 64),

@@ -42,7 +42,8 @@ class PackedData {
     fill_weights();
     const size_t padded = static_cast<size_t>(c.weights.outputs) + kChannelPadding;
     bias.resize(padded), weight_scale.resize(padded), bias32.resize(padded), bias64.resize(padded), multiplier.resize(padded),
-        shift.resize(padded), weight_sum.resize(padded);
+        shift.resize(padded), weight_sum.resize(padded), zero_point.assign(padded, 3), lows.assign(padded, -128),
+        highs.assign(padded, 120);
     const double k = static_cast<double>(c.weights.rows) * c.weights.k;
     for (size_t o = 0; o < static_cast<size_t>(c.weights.outputs); ++o) {
       bias[o] = static_cast<float>(random_.uniform(-1, 1));
@@ -62,7 +63,9 @@ class PackedData {
             multiplier.data(), shift.data(),
             weight_sum.data(), s16 ? 0 : case_.extreme ? 127 : -7,
             s16 ? 0 : 3,       s16 ? -32768 : -128,
-            s16 ? 32767 : 120, case_.weights.rows == 1};
+            s16 ? 32767 : 120, case_.weights.rows == 1,
+            zero_point.data(), lows.data(),
+            highs.data()};
   }
 
   template <class Args>
@@ -89,7 +92,7 @@ class PackedData {
 
   std::vector<std::byte> input, weights;
   std::vector<float> bias, weight_scale;
-  std::vector<int32_t> bias32, multiplier, shift, weight_sum;
+  std::vector<int32_t> bias32, multiplier, shift, weight_sum, zero_point, lows, highs;
   std::vector<int64_t> bias64;
 
  private:

@@ -163,5 +163,89 @@ struct IntegerVnni256 : IntegerAvx2 {
   }
 };
 
+/// Results as bytes, four pixels of 8 outputs in a register.
+struct NarrowVnni256 : IntegerVnni256 {
+  using Bytes = __m256i;
+  static constexpr int kPixels = 4;
+
+  /// rescale + zero point, for shifts −s of −23 … −1. With h = floor((x·m + 2³⁰) / 2³¹) that is floor((h + 2^(s−1)) / 2^s),
+  /// less one half step where h < 0, that is (what x = −1 may be makes no difference) where x < 0. Floors of floors are one:
+  /// all of it is (x·m + constant) >> (31 + s), in 64 bits without overflow.
+  struct RescaleToBytes {
+    __m256i multiplier, odd_multiplier, even_constant, odd_constant, even_shift, odd_shift;
+
+    RescaleToBytes() = default;
+    RescaleToBytes(const int32_t* multipliers, const int32_t* shifts, const int32_t* zero_points) {
+      multiplier = load_sum(multipliers);
+      odd_multiplier = _mm256_srli_epi64(multiplier, 32);
+      const __m256i zero_point = load_sum(zero_points), right = _mm256_sub_epi32(_mm256_setzero_si256(), load_sum(shifts));
+      even_shift = _mm256_add_epi64(_mm256_srli_epi64(_mm256_slli_epi64(right, 32), 32), _mm256_set1_epi64x(31));
+      const __m256i odd_total = _mm256_add_epi64(_mm256_srli_epi64(right, 32), _mm256_set1_epi64x(31));
+      even_constant = constant(_mm256_srai_epi64(_mm256_slli_epi64(zero_point, 32), 32), even_shift);
+      odd_constant = constant(_mm256_srai_epi64(zero_point, 32), odd_total);
+      odd_shift = _mm256_sub_epi64(odd_total, _mm256_set1_epi64x(32));  // the result in the upper half of its 64 bits
+    }
+    static __m256i constant(__m256i zero_point, __m256i shift) {
+      const __m256i one = _mm256_set1_epi64x(1);
+      const __m256i half = _mm256_sllv_epi64(one, _mm256_sub_epi64(shift, one));
+      return _mm256_add_epi64(_mm256_add_epi64(_mm256_sllv_epi64(zero_point, shift), half), _mm256_set1_epi64x(1 << 30));
+    }
+    static bool is_exact(const int32_t* shifts, int lanes) {
+      for (int i = 0; i < lanes; ++i)
+        if (shifts[i] < -23 || shifts[i] > -1) return false;
+      return true;
+    }
+    static __m256i shifted(__m256i product, __m256i constant, __m256i shift) {
+      const __m256i sum = _mm256_add_epi64(product, constant);
+      const __mmask8 negative = _mm256_movepi64_mask(product);
+      return _mm256_srav_epi64(_mm256_mask_sub_epi64(sum, negative, sum, _mm256_set1_epi64x(int64_t{1} << 31)), shift);
+    }
+    __m256i operator()(__m256i x) const {
+      const __m256i even = shifted(_mm256_mul_epi32(x, multiplier), even_constant, even_shift);
+      const __m256i odd = shifted(_mm256_mul_epi32(_mm256_srli_epi64(x, 32), odd_multiplier), odd_constant, odd_shift);
+      return _mm256_blend_epi32(even, odd, 0b10101010);
+    }
+    /// Of the sums of four pixels; what does not fit a byte becomes its nearest end.
+    Bytes bytes(__m256i a, __m256i b, __m256i c, __m256i d) const {
+      return packed((*this)(a), (*this)(b), (*this)(c), (*this)(d));
+    }
+  };
+
+  /// `count` inputs of int8, and of one value; writes up to 63 more.
+  static void copy(const int8_t* x, ptrdiff_t count, In* target) {
+    const __m512i offset = _mm512_set1_epi8(-128);
+    for (ptrdiff_t i = 0; i < count; i += 64)
+      _mm512_storeu_si512(target + i, _mm512_xor_si512(_mm512_loadu_si512(x + i), offset));
+  }
+  static void fill(In* target, In value, ptrdiff_t count) {
+    const __m512i values = _mm512_set1_epi8(static_cast<char>(value));
+    for (ptrdiff_t i = 0; i < count; i += 64) _mm512_storeu_si512(target + i, values);
+  }
+
+  static Bytes packed(__m256i a, __m256i b, __m256i c, __m256i d) {
+    const __m256i halves = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+    return _mm256_permutevar8x32_epi32(halves, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  }
+  /// The same eight numbers for each pixel.
+  static Bytes bytes_of(const int32_t* numbers) {
+    const __m256i x = load_sum(numbers);
+    return packed(x, x, x, x);
+  }
+  static Bytes limited(Bytes x, Bytes low, Bytes high) { return _mm256_min_epi8(_mm256_max_epi8(x, low), high); }
+
+  /// `lanes` bytes of each of the first `count` pixels, `pitch` bytes apart.
+  static void store_pixels(int8_t* y, Bytes x, ptrdiff_t pitch, int lanes, int count) {
+    if (pitch == kLanes && count >= kPixels) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), x);
+    int64_t pixels[kPixels];
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(pixels), x);
+    for (int p = 0; p < kPixels && p < count; ++p) {
+      if (lanes == kLanes)
+        __builtin_memcpy(y + p * pitch, &pixels[p], kLanes);
+      else
+        for (int i = 0; i < lanes; ++i) y[p * pitch + i] = static_cast<int8_t>(pixels[p] >> (8 * i));
+    }
+  }
+};
+
 }  // namespace
 }  // namespace slimpilot

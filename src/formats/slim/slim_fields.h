@@ -18,7 +18,7 @@ auto fields(Is<Conv2D> auto& o) { return std::tie(o.stride_h, o.stride_w, o.padd
 auto fields(Is<DepthwiseConv2D> auto& o) { return std::tie(o.stride_h, o.stride_w, o.padding, o.activation); }
 auto fields(Is<Dense> auto& o) { return std::tie(o.activation); }
 auto fields(Is<ConvLstm2D> auto& o) {
-  return std::tie(o.stride_h, o.stride_w, o.padding, o.activation, o.recurrent_activation, o.return_sequences);
+  return std::tie(o.stride_h, o.stride_w, o.padding, o.activation, o.recurrent_activation, o.return_sequences, o.stateful);
 }
 auto fields(Is<Pool2D> auto& o) { return std::tie(o.kind, o.window_h, o.window_w, o.stride_h, o.stride_w, o.padding); }
 auto fields(Is<BatchNorm> auto& o) { return std::tie(o.epsilon); }
@@ -30,6 +30,7 @@ auto fields(Is<Add> auto&) { return std::tie(); }
 auto fields(Is<Mul> auto&) { return std::tie(); }
 auto fields(Is<Quantize> auto&) { return std::tie(); }
 auto fields(Is<Dequantize> auto&) { return std::tie(); }
+auto fields(Is<Lstm> auto& o) { return std::tie(o.activation, o.recurrent_activation, o.return_sequences, o.stateful); }
 auto fields(Is<LeakyRelu> auto& o) { return std::tie(o.alpha); }
 auto fields(Is<Softmax> auto&) { return std::tie(); }
 auto fields(Is<Concat> auto& o) { return std::tie(o.axis); }

@@ -68,8 +68,12 @@ Graph network_of_the_first_ops() {
   x = append_node(g, "pool", Pool2D{PoolKind::average, 3, 2, 1, 3, Padding::same}, {x});
   const Shape image = g.value(x).shape;
   x = append_node(g, "sequence", Reshape{{1, 1, image[1], image[2], image[3]}}, {x});
-  x = append_node(g, "lstm", ConvLstm2D{2, 1, Padding::same, ActivationKind::relu, ActivationKind::sigmoid, true},
+  x = append_node(g, "lstm", ConvLstm2D{2, 1, Padding::same, ActivationKind::relu, ActivationKind::sigmoid, true, true},
                   {x, weights("lstm/w", {8, 3, 3, 8}), weights("lstm/r", {8, 3, 3, 2}), weights("lstm/b", {8})});
+  const Shape step = g.value(x).shape;
+  x = append_node(g, "rows", Reshape{{1, step[2], step[3] * step[4]}}, {x});
+  x = append_node(g, "lstm2", Lstm{ActivationKind::relu6, ActivationKind::hard_sigmoid, true, true},
+                  {x, weights("lstm2/w", {12, step[3] * step[4]}), weights("lstm2/r", {12, 3}), weights("lstm2/b", {12})});
   const int count = static_cast<int>(element_count(g.value(x).shape));
   x = append_node(g, "flat", Reshape{{1, count}}, {x});
   const ValueId a = append_node(g, "tanh", Activation{ActivationKind::tanh}, {x});
@@ -133,9 +137,9 @@ TEST(Slim, ReadsBackTheStudysNetworks) {
 }
 
 TEST(Slim, GivesOpsAndEnumeratorsTheNumbersOfItsDocumentation) {
-  const std::string_view ops[] = {"Conv2D",     "DepthwiseConv2D", "Dense",     "ConvLstm2D", "Pool2D", "BatchNorm",
-                                  "Activation", "Reshape",         "Crop2D",    "Pad2D",      "Add",    "Mul",
-                                  "Quantize",   "Dequantize",      "LeakyRelu", "Softmax",    "Concat", "Permute"};
+  const std::string_view ops[] = {"Conv2D",  "DepthwiseConv2D", "Dense",   "ConvLstm2D", "Pool2D", "BatchNorm", "Activation",
+                                  "Reshape", "Crop2D",          "Pad2D",   "Add",        "Mul",    "Quantize",  "Dequantize",
+                                  "Lstm",    "LeakyRelu",       "Softmax", "Concat",     "Permute"};
   const Graph graph = network_of_every_op();
   for (const Node& node : graph.nodes) EXPECT_EQ(op_name(node.op), ops[node.op.index()]);
   const std::string_view activations[] = {"linear", "relu", "relu6",   "relu_n1_to_1", "relu_0_to_1",
@@ -170,8 +174,8 @@ Graph golden_network() {
   return graph;
 }
 
-TEST(Slim, ReadsGoldenFilesOfVersion1) {
-  for (const char* name : {"version1.slim", "version1_plain.slim"}) {
+TEST(Slim, ReadsGoldenFilesOfVersion2) {
+  for (const char* name : {"version2.slim", "version2_plain.slim"}) {
     std::ifstream file(std::string(SOURCE_DIR "/tests/golden/slim/") + name, std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(file)), {});
     EXPECT_TRUE(read_slim(std::as_bytes(std::span(bytes))) == golden_network()) << name;
@@ -316,8 +320,8 @@ TEST(Slim, SaysWhatIsWrongWithAFile) {
   EXPECT_EQ(complaint({}), "is no .slim file (it begins with other bytes); write it with slimpilot convert");
   EXPECT_EQ(complaint(std::span(good).first(20)), "the file is damaged: it ends within its header; copy it again");
   EXPECT_EQ(
-      complaint_after(good, [](SlimHeader& h) { h.version = 2; }),
-      "has version 2 of the .slim format, and this program reads version 1; use a slimpilot of the file's time or convert "
+      complaint_after(good, [](SlimHeader& h) { h.version = 1; }),
+      "has version 1 of the .slim format, and this program reads version 2; use a slimpilot of the file's time or convert "
       "the model again");
   Bytes longer = good;
   longer.push_back(std::byte{0});

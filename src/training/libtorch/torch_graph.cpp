@@ -95,6 +95,15 @@ at::Tensor conv_lstm(const at::Tensor& x, const std::vector<at::Tensor>& constan
   return op.return_sequences ? at::stack(sequence, 1) : hidden;
 }
 
+/// A ConvLSTM of images of one pixel.
+at::Tensor lstm(const at::Tensor& x, std::vector<at::Tensor> constants, const Lstm& op) {
+  for (size_t i = 0; i < 2; ++i) constants[i] = constants[i].unsqueeze(1).unsqueeze(1);
+  const at::Tensor y = conv_lstm(
+      x.unsqueeze(2).unsqueeze(2), constants,
+      {.activation = op.activation, .recurrent_activation = op.recurrent_activation, .return_sequences = op.return_sequences});
+  return y.flatten(-3);
+}
+
 /// `constants`: gamma, beta (both undefined: 1 and 0), mean, variance.
 at::Tensor batch_norm(const at::Tensor& x, const std::vector<at::Tensor>& constants, float epsilon, const ForwardMode& mode) {
   const bool is_image = x.dim() == 4;
@@ -118,10 +127,11 @@ at::Tensor permute(const at::Tensor& x, const std::vector<int>& order) {
 }
 
 bool is_trainable(const Op& op, size_t input) {
-  return std::visit(Overloaded{[&](const BatchNorm&) { return input < 3; }, [](const Conv2D&) { return true; },
-                               [](const DepthwiseConv2D&) { return true; }, [](const Dense&) { return true; },
-                               [](const ConvLstm2D&) { return true; }, [](const auto&) { return false; }},
-                    op);
+  return std::visit(
+      Overloaded{[&](const BatchNorm&) { return input < 3; }, [](const Conv2D&) { return true; },
+                 [](const DepthwiseConv2D&) { return true; }, [](const Dense&) { return true; },
+                 [](const ConvLstm2D&) { return true; }, [](const Lstm&) { return true; }, [](const auto&) { return false; }},
+      op);
 }
 
 [[noreturn]] void fail(const Node& node, const std::string& what) {
@@ -146,6 +156,7 @@ void refuse_untrainable(const Graph& graph) {
       if (!is_real_or_integer(graph.value(id)))
         fail(node, "reads " + std::string(type_name(graph.value(id).type)) +
                        " numbers; only float32 and integer models can be trained");
+    if (keeps_state(node.op)) fail(node, "keeps its state from frame to frame, but training takes frames in any order");
     const Shape& shape = graph.value(node.output).shape;
     if (shape.empty() || graph.value(node.inputs[0]).shape.empty()) fail(node, "has no batch dimension in front");
     if (mixes_images(graph, node)) fail(node, "combines several images of a batch, with which training works");
@@ -263,6 +274,7 @@ at::Tensor TorchGraph::compute(const Node& node, const Tensors& tensors, const F
           },
           [&](const Dense& op) { return activated(at::linear(x, constants[0], constants[1]), op.activation); },
           [&](const ConvLstm2D& op) { return conv_lstm(x, constants, op); },
+          [&](const Lstm& op) { return lstm(x, constants, op); },
           [&](const Pool2D& op) { return pool(x, op); },
           [&](const BatchNorm& op) {
             if (input_norm_ && input_norm_->norm == node.output) constants[0] = constants[1] = at::Tensor();

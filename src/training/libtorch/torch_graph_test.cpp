@@ -58,6 +58,8 @@ Graph every_op() {
   n.node("sequence", Reshape{{1, 3, image[1] / 3, image[2], image[3]}});
   n.conv_lstm("lstm1", 4, 3, {.return_sequences = true});
   n.conv_lstm("lstm2", 5, 3, {.stride_w = 2, .padding = Padding::valid, .recurrent_activation = ActivationKind::sigmoid});
+  n.node("rows", Reshape{{1, n.shape()[1], n.shape()[2] * n.shape()[3]}}).lstm("lstm3", 3, {.return_sequences = true});
+  n.lstm("lstm4", 2, {.activation = ActivationKind::relu});
   n.flatten().dense("dense", 7).activation("tanh", ActivationKind::tanh);
   n.batch_norm("last").dense("out", 2).activation("sigmoid", ActivationKind::sigmoid);
   return n.finish();
@@ -143,6 +145,17 @@ TEST(TorchGraph, DropsOnlyInTraining) {
   const at::Tensor kept = network.forward(ones, mode);
   EXPECT_NEAR((kept == 0).sum().item<double>() / 10000, .2, .02);
   EXPECT_FLOAT_EQ(kept.max().item<float>(), 1.25f);
+}
+
+TEST(TorchGraph, RefusesLayersThatRemember) {
+  TestNetwork n({1, 2, 3});
+  n.lstm("memory", 2, {.stateful = true});
+  try {
+    TorchGraph network(n.finish());
+    FAIL() << "a stateful layer was accepted";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("layer 'memory' (Lstm): keeps its state"), std::string::npos) << e.what();
+  }
 }
 
 TEST(TorchGraph, RefusesOtherNumbers) {

@@ -4,7 +4,7 @@ and the [scale, offset] that stands for each Lambda.
 
 Run in a throw-away environment: pip install tensorflow tf_keras h5py; python make_keras_models.py
 Keras 2 files come from tf_keras, keras3.h5 from Keras 3. Nothing current writes Keras 1.2: keras1.h5 holds an equal
-Keras 2 model's weights under Keras 1.2's names, with the equal model's output.
+Keras 2 model's weights under Keras 1.2's names, with the equal model's output. make_keras_branches.py writes the others.
 """
 import json
 import os
@@ -14,30 +14,8 @@ import h5py
 import keras as keras3
 import numpy as np
 import tf_keras as keras
+from golden_io import randomize, write_io
 from tf_keras import layers as L
-
-random = np.random.default_rng(1)
-
-
-def randomize(model):
-    """Seeded weights; variances positive."""
-    for layer in model.layers:
-        values = []
-        for variable in layer.weights:
-            name = getattr(variable, "path", variable.name)
-            shape = tuple(variable.shape)
-            is_positive = "variance" in name or "gamma" in name
-            values.append(random.uniform(0.5, 2, shape) if is_positive else random.normal(0, 0.4, shape))
-        layer.set_weights(values)
-
-
-def write_io(name, model, low=-1, high=1, lambdas=None):
-    x = random.uniform(low, high, (1,) + tuple(model.input_shape[1:])).astype(np.float32)
-    y = np.asarray(model(x, training=False))
-    numbers = lambda a: [float(f"{v:.9g}") for v in a.ravel()]
-    with open(name + ".json", "w") as file:
-        json.dump({"lambdas": lambdas or {}, "input_shape": list(x.shape), "input": numbers(x), "output": numbers(y)}, file)
-        file.write("\n")
 
 
 def write(name, layers, **io_options):

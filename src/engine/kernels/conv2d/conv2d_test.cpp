@@ -14,7 +14,7 @@ Conv2dArgs conv_args(const Geometry& g) {
   const PaddedExtent y = padded_extent(g.h, g.kernel, g.stride, g.padding),
                      x = padded_extent(g.w, g.kernel, g.stride, g.padding);
   Conv2dArgs a{};
-  a.in_h = g.h, a.in_w = g.w, a.in_c = g.c, a.out_h = y.output, a.out_w = x.output, a.out_c = g.out_c;
+  a.in_h = g.h, a.in_w = g.w, a.in_c = g.c, a.out_h = y.output, a.out_w = x.output, a.out_c = a.tensor_c = g.out_c;
   a.kernel_h = a.kernel_w = g.kernel, a.stride_h = a.stride_w = g.stride;
   a.pad_top = y.before, a.pad_bottom = y.after, a.pad_left = x.before, a.pad_right = x.after;
   return a;

@@ -41,9 +41,9 @@ float gate_sum(const ConvLstm2dArgs& a, const Plane& input, const Plane& hidden,
 void conv_lstm2d_f32(const ConvLstm2dArgs& a, const Io& io) noexcept {
   const ptrdiff_t state_size = static_cast<ptrdiff_t>(a.out_h) * a.out_w * a.filters;
   auto* hidden = static_cast<float*>(io.scratch);
-  float *next = hidden + state_size, *cell = next + state_size;
+  float *cell = hidden + state_size, *next = cell + state_size;
   auto* output = static_cast<float*>(io.output);
-  std::fill(hidden, cell + state_size, 0.0f);
+  if (!a.stateful) std::fill(hidden, next, 0.0f);
   for (int t = 0; t < a.steps; ++t) {
     const Plane input{static_cast<const float*>(io.input[0]) + static_cast<ptrdiff_t>(t) * a.in_h * a.in_w * a.in_c, a.in_h,
                       a.in_w, a.in_c};
