@@ -318,7 +318,8 @@ void read_lstm(OnnxNodeReader& n) {
   n.need(hidden > 0 && hidden <= kLargestWindow, "has no hidden_size, or an absurd one");
   const int units = static_cast<int>(hidden), gates = 4 * units;
   const auto is_read = [&](size_t i) {
-    return n.node().outputs.size() > i && n.reading().readers.contains(n.node().outputs[i]);
+    const auto& outputs = n.node().outputs;
+    return outputs.size() > i && !outputs[i].empty() && n.reading().readers.contains(outputs[i]);
   };
   n.need(!is_read(2), "yields its cells, which slimpilot keeps to itself");
   const bool sequences = is_read(0);
