@@ -9,6 +9,7 @@
 #include <deque>
 #include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "formats/formats.h"
@@ -166,6 +167,26 @@ TEST(OnnxRoundTripOf, Lstms) {
   const Graph graph = n.dense("dense", 2).finish();
   const Graph read = parse_onnx(to_onnx(graph), no_files);
   EXPECT_LT(relative_difference(graph, read, random_inputs(graph, 3, -1, 1, 1)), 1e-6);
+}
+
+/// What make_onnx_models.py wrote; integers within a step or two of the result, for ONNX fixes no rounding.
+TEST(OnnxGolden, FilesOfOthersGiveTheirResults) {
+  const fs::path folder = fs::path(SOURCE_DIR) / "tests/golden/onnx";
+  const auto wanted = nlohmann::json::parse(read_file(folder / "outputs.json"));
+  ASSERT_EQ(wanted.size(), 4u);
+  for (const auto& entry : wanted.items()) {
+    const Graph graph = read_model(folder / entry.key());
+    ASSERT_EQ(graph.value(graph.inputs.at(0)).shape, (Shape{1, 40, 60, 3}));
+    std::vector<float> image;
+    for (int place = 0; place < 40 * 60; ++place)
+      for (int channel = 0; channel < 3; ++channel)
+        image.push_back(static_cast<float>(37 * (channel * 40 * 60 + place) % 256) / 255);
+    const std::vector<float> results = outputs_of(Plan(graph), image);
+    ASSERT_EQ(results.size(), entry.value().size());
+    const bool is_integer = entry.key().front() == 'q';
+    for (size_t i = 0; i < results.size(); ++i)
+      EXPECT_NEAR(results[i], entry.value()[i].get<float>(), is_integer ? 1e-2f : 1e-6f) << entry.key();
+  }
 }
 
 /// The test cases of ONNX.

@@ -45,6 +45,7 @@ class Fuser {
   [[noreturn]] void fail(const Node& node, const std::string& what) const { throw Error("layer '" + node.name + "': " + what); }
   void count_readers();
   Node* only_quantize(const Node& node);
+  bool leads_to_integers(const Node& node);
   ValueId integers_behind(ValueId id);
   ValueId requantized(ValueId id, const Value& like);
   bool read_integers(const Node& node, const Value& result, std::vector<ValueId>& sources);
@@ -89,6 +90,16 @@ Node* Fuser::only_quantize(const Node& node) {
   if (readers.size() != 1 || readers[0] < 0) return nullptr;
   Node& reader = graph_.nodes[static_cast<size_t>(readers[0])];
   return std::holds_alternative<Quantize>(reader.op) ? &reader : nullptr;
+}
+
+/// Whether something behind the node, and behind what moves elements after it, can work on integers.
+bool Fuser::leads_to_integers(const Node& node) {
+  return std::ranges::any_of(readers_[static_cast<size_t>(node.output)], [&](int i) {
+    if (i < 0) return false;
+    const Node& reader = graph_.nodes[static_cast<size_t>(i)];
+    return std::holds_alternative<Quantize>(reader.op) || only_quantize(reader) ||
+           (keeps_numbers(reader.op) && leads_to_integers(reader));
+  });
 }
 
 /// What is dequantized to `id`: another value, or a constant itself.
@@ -232,7 +243,7 @@ void Fuser::fuse() {
       std::vector<ValueId> sources;
       if (quantize && has_integers(node.op, value(quantize->output)) && read_integers(node, value(quantize->output), sources))
         make_integer(node, *quantize, std::move(sources));
-      else if (keeps_numbers(node.op) && integers_behind(node.inputs[0]) != kNoValue)
+      else if (keeps_numbers(node.op) && integers_behind(node.inputs[0]) != kNoValue && leads_to_integers(node))
         sink_dequantize(node);
       else
         keep_real(node);

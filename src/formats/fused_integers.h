@@ -7,9 +7,9 @@
 namespace slimpilot {
 
 /// Makes a node compute in integers when all it reads is dequantized and only a Quantize reads its result; what merely moves
-/// elements works on integers wherever its input is dequantized. Layers with int8 weights that remain between real numbers are
-/// dynamic range; constants of other nodes that remain become real. Throws Error naming the layer for weights with zero points
-/// and biases beyond their type.
+/// elements works on integers where its input is dequantized and something behind it computes in integers. Layers with int8
+/// weights that remain between real numbers are dynamic range; constants of other nodes that remain become real. Throws Error
+/// naming the layer for weights with zero points and biases beyond their type.
 void fuse_integers(Graph& graph);
 
 }  // namespace slimpilot
