@@ -304,8 +304,9 @@ ValueId lstm_weight(OnnxNodeReader& n, size_t i, Shape shape) {
 /// Input [T,1,I]; outputs: all steps [T,1,1,F], the last one [1,1,F]. One of them must be read.
 void read_lstm(OnnxNodeReader& n) {
   n.need(n.text("direction", "forward") == "forward" && n.integer("layout", 0) == 0, "runs backwards or has another layout");
-  for (const char* name : {"activations", "activation_alpha", "clip", "input_forget"})
+  for (const char* name : {"activations", "activation_alpha", "activation_beta", "clip"})
     n.need(!n.attribute(name), std::string("has the attribute ") + name + "; slimpilot computes sigmoid, tanh, tanh");
+  n.need(n.integer("input_forget", 0) == 0, "couples its input and forget gates");
   const Shape x = n.shape(0);
   n.need(x.size() == 3 && x[1] == 1, "gets " + shape_text(x) + " instead of steps x 1 x numbers");
   for (size_t i = 4; i < n.node().inputs.size(); ++i) {
