@@ -14,9 +14,10 @@ void run_convert(int argc, char** argv) {
   std::string in, out;
   bool plain = false;
   ModelOptions options;
-  Arguments arguments("convert",
-                      "read a model, fold what costs time, and write it in the format that OUT's ending says (.tflite, .slim)");
-  arguments.positional("IN", in, "a .h5, .pth, .tflite or .slim file, or random:NETWORK[:SEED]");
+  Arguments arguments(
+      "convert",
+      "read a model, fold what costs time, and write it in the format that OUT's ending says (.tflite, .onnx, .slim)");
+  arguments.positional("IN", in, "a .h5, .pth, .onnx, .tflite or .slim file, or random:NETWORK[:SEED]");
   arguments.positional("OUT", out, "the file to write");
   arguments.option("--plain", plain, "do without zstd in a .slim file: larger, and weights can be used where they lie");
   options.declare(arguments);

@@ -41,7 +41,7 @@ struct Options {
 
   void parse(int argc, char** argv) {
     Arguments arguments("optimize", "apply techniques to a model, measure each, write the models and a table");
-    arguments.positional("MODEL", model, "a .h5, .pth, .tflite or .slim file, or random:NETWORK[:SEED]");
+    arguments.positional("MODEL", model, "a .h5, .pth, .onnx, .tflite or .slim file, or random:NETWORK[:SEED]");
     arguments.option_list("--techniques", techniques,
                           "names from `slimpilot techniques`, all, or post_training: those that do not train");
     arguments.option("--out", out, "folder for models and results.json");

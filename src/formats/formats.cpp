@@ -32,10 +32,12 @@ Graph read_model(const std::filesystem::path& path, const ReadOptions& options) 
   if (kind == ".h5") return read_keras_h5(path, options);
   if (kind == ".keras") return read_keras_archive(path, options);
   if (kind == ".tflite") return read_tflite(path);
+  if (kind == ".onnx") return read_onnx(path);
   if (kind == ".slim") return read_slim_file(path);
   if (kind == ".pth" || kind == ".pt" || kind == ".ckpt") return read_torch_checkpoint(path);
-  throw Error(path.string() +
-              ": cannot tell the model's format from this ending; .h5, .keras, .tflite, .slim, .pth, .pt and .ckpt are read");
+  throw Error(
+      path.string() +
+      ": cannot tell the model's format from this ending; .h5, .keras, .onnx, .tflite, .slim, .pth, .pt and .ckpt are read");
 }
 
 size_t write_model(const Graph& graph, const std::filesystem::path& path, const SlimOptions& slim) {
@@ -45,8 +47,9 @@ size_t write_model(const Graph& graph, const std::filesystem::path& path, const 
     return bytes.size();
   };
   if (kind == ".tflite") return write(with_file_name(path, [&] { return to_tflite(graph); }));
+  if (kind == ".onnx") return write(with_file_name(path, [&] { return to_onnx(graph); }));
   if (kind == ".slim") return write(with_file_name(path, [&] { return to_slim(graph, slim); }));
-  throw Error(path.string() + ": cannot write this format; name the file .tflite or .slim");
+  throw Error(path.string() + ": cannot write this format; name the file .tflite, .onnx or .slim");
 }
 
 }  // namespace slimpilot

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What reading and writing TensorFlow Lite files share: types, operator codes and versions, the rules that LiteRT's
-// kernels impose on a node's numbers, and the metadata buffer. The conversions themselves are in tflite_read.cpp,
+// What reading and writing TensorFlow Lite files share: types, operator codes and versions, and the rules that LiteRT's
+// kernels impose on a node's numbers. The conversions themselves are in tflite_read.cpp,
 // tflite_read_ops.cpp and tflite_write.cpp.
 #pragma once
 
@@ -23,17 +23,6 @@ namespace slimpilot {
 /// whatever is not a network that slimpilot understands; never allocates more than a small multiple of the file, and for
 /// sparse tensors kMostUnpacked times it.
 Graph parse_tflite(std::string_view bytes, const std::string& file_name);
-
-/// Name of the metadata buffer and its largest size when read.
-inline constexpr char kTfliteMetadataName[] = "slimpilot";
-inline constexpr size_t kTfliteMetadataLimit = size_t{1} << 20;
-
-/// The JSON text of the metadata buffer: name, preprocessing, outputs' meaning, and the outputs' tensor names in the order
-/// in which they are concatenated. Throws Error for NaN, infinity or text that is not UTF-8.
-std::string tflite_metadata(const Graph& graph);
-
-/// Sets what tflite_metadata wrote, and puts graph.outputs into its order. Throws Error for malformed text.
-void apply_tflite_metadata(std::string_view json, Graph& graph);
 
 /// The format's element types; u8 included, nullopt for those that no graph holds.
 tflite_schema::TensorType tensor_type(ElementType type);

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "formats/formats.h"
+#include "formats/fused_clamps.h"
+#include "formats/metadata.h"
 #include "formats/tflite_read_ops.h"
 #include "formats/tflite_sparse.h"
 #include "graph/edit.h"
@@ -188,40 +190,20 @@ std::vector<ValueId> ends_of(const flatbuffers::Vector<int32_t>* ids, size_t ten
   return {ids->begin(), ids->end()};
 }
 
-/// Undoes what the writer does to relu_0_to_1, which the format cannot fuse: conv → RELU_0_TO_1 becomes one node again.
+/// Undoes what the writer does to relu_0_to_1, which the format cannot fuse. Layers are named like their results.
 void fuse_relu_0_to_1(Graph& graph) {
-  std::vector<int> readers(graph.values.size(), 0), producer(graph.values.size(), -1);
-  for (const ValueId id : graph.outputs) ++readers[static_cast<size_t>(id)];
-  for (const Node& node : graph.nodes)
-    for (const ValueId id : node.inputs) ++readers[static_cast<size_t>(id)];
-  std::vector<Node> kept;
-  for (Node& node : graph.nodes) {
-    const auto* clamp = std::get_if<Activation>(&node.op);
-    const int before = clamp && clamp->kind == ActivationKind::relu_0_to_1 ? producer[static_cast<size_t>(node.inputs[0])] : -1;
-    ActivationKind* fused = nullptr;
-    if (before >= 0 && readers[static_cast<size_t>(node.inputs[0])] == 1 && graph.value(node.output).type == ElementType::f32)
-      std::visit(Overloaded{[&](Conv2D& op) { fused = &op.activation; }, [&](DepthwiseConv2D& op) { fused = &op.activation; },
-                            [&](Dense& op) { fused = &op.activation; }, [](auto&) {}},
-                 kept[static_cast<size_t>(before)].op);
-    if (!fused || *fused != ActivationKind::none) {
-      producer[static_cast<size_t>(node.output)] = static_cast<int>(kept.size());
-      kept.push_back(std::move(node));
-      continue;
-    }
-    *fused = ActivationKind::relu_0_to_1;
-    kept[static_cast<size_t>(before)].output = node.output;
-    kept[static_cast<size_t>(before)].name = node.name;
-  }
-  graph.nodes = std::move(kept);
+  constexpr ActivationKind kind[] = {ActivationKind::relu_0_to_1};
+  fuse_clamps(graph, kind);
+  for (Node& node : graph.nodes) node.name = graph.value(node.output).name;
 }
 
 void read_metadata(const Model& model, Graph& graph) {
   for (uint32_t i = 0; i < size_of(model.metadata()); ++i) {
     const tflite_schema::Metadata& entry = *model.metadata()->Get(i);
-    if (!entry.name() || entry.name()->string_view() != kTfliteMetadataName) continue;
+    if (!entry.name() || entry.name()->string_view() != kMetadataName) continue;
     const auto bytes = buffer_bytes(model, entry.buffer());
-    need(bytes.size() <= kTfliteMetadataLimit, "its metadata is longer than a megabyte");
-    return apply_tflite_metadata({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, graph);
+    need(bytes.size() <= kMetadataLimit, "its metadata is longer than a megabyte");
+    return apply_metadata({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, graph);
   }
 }
 

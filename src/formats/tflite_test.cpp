@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "formats/formats.h"
+#include "formats/metadata.h"
 #include "formats/tflite_common.h"
 #include "graph/edit.h"
 
@@ -308,10 +309,10 @@ TEST(Tflite, JoinsOutputsInTheMetadatasOrder) {
 }
 
 TEST(Tflite, RefusesMalformedMetadata) {
-  const std::string good = tflite_metadata(network(Numbers::float32));
+  const std::string good = metadata_of(network(Numbers::float32));
   for (size_t length = 0; length < good.size(); length += 7) {
     Graph graph = network(Numbers::float32);
-    EXPECT_THROW(apply_tflite_metadata(good.substr(0, length), graph), Error) << length;
+    EXPECT_THROW(apply_metadata(good.substr(0, length), graph), Error) << length;
   }
   for (const auto& [from, to] : {std::pair{"[12", "[-1"},
                                  {"[12", "[1e300"},
@@ -323,7 +324,7 @@ TEST(Tflite, RefusesMalformedMetadata) {
     std::string bad = good;
     bad.replace(bad.find(from), std::string(from).size(), to);
     Graph graph = network(Numbers::float32);
-    EXPECT_THROW(apply_tflite_metadata(bad, graph), Error) << from << " → " << to;
+    EXPECT_THROW(apply_metadata(bad, graph), Error) << from << " → " << to;
   }
   Graph nan = network(Numbers::float32);
   nan.meaning[0].max = std::numeric_limits<float>::quiet_NaN();

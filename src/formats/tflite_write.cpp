@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "formats/formats.h"
+#include "formats/metadata.h"
 #include "formats/tflite_common.h"
 #include "formats/tflite_sparse.h"
 
@@ -283,9 +284,9 @@ void Writer::write_op(const Node& node, const Permute& op) {
 }
 
 void Writer::add_metadata() {
-  const std::string json = tflite_metadata(graph_);
+  const std::string json = metadata_of(graph_);
   auto entry = std::make_unique<fb::MetadataT>();
-  entry->name = kTfliteMetadataName;
+  entry->name = kMetadataName;
   entry->buffer = add_buffer(std::as_bytes(std::span(json)));
   model_.metadata.push_back(std::move(entry));
 }

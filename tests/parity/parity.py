@@ -22,6 +22,7 @@ import numpy as np
 import keras_float64
 import litert_run
 import pictures
+from parity_run import Results, Runner
 
 FLOAT_TOLERANCE = 1e-5  # of the largest output
 LEAST_SQNR_DB = 35
@@ -29,45 +30,6 @@ FLOAT64_FRAMES = 5
 EXTREME_FRAMES = 4
 RELU_COPY = "udacity_maxpool_pilotnet_relu"
 INTEGER = ("int8_float_fallback", "int8_only", "int16x8")
-
-
-class Results:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def add(self, model, check, good, detail):
-        self.passed += bool(good)
-        self.failed += not good
-        print(f"{'ok  ' if good else 'FAIL'} {model}: {check}: {detail}", flush=True)
-
-    def note(self, model, text):
-        print(f"     {model}: {text}", flush=True)
-
-
-class Runner:
-    """slimpilot's side."""
-
-    def __init__(self, build, folder):
-        self.build, self.folder = build, folder
-
-    def isas(self):
-        """The levels that this CPU has; unset is the highest."""
-        flags = pathlib.Path("/proc/cpuinfo").read_text() if pathlib.Path("/proc/cpuinfo").exists() else ""
-        return ["", "reference"] + (["avx2"] if " avx2 " in flags else [])
-
-    def run(self, model, inputs, isa=""):
-        """The bytes of all outputs, one row per frame."""
-        source, target = self.folder / "inputs.raw", self.folder / "outputs.raw"
-        inputs.tofile(source)
-        environment = {k: v for k, v in os.environ.items() if k != "SLIMPILOT_ISA"} | ({"SLIMPILOT_ISA": isa} if isa else {})
-        subprocess.run([self.build / "tests/run_model", model, source, target], check=True, env=environment)
-        return np.fromfile(target, np.uint8).reshape(len(inputs), -1)
-
-    def optimize(self, model, recording, out, options):
-        command = [self.build / "slimpilot", "optimize", model, "--data", recording, "--out", out, *options]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
 
 
 def open_or_refusal(model, kernels):

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The metadata buffer `slimpilot` of a .tflite file: what a model needs for driving and the format has no place for, as
-// compact JSON. Floats are written so that they read back to the same bits.
+// Metadata of models as compact JSON. Floats are written so that they read back to the same bits.
+#include "formats/metadata.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "formats/tflite_common.h"
 
 namespace slimpilot {
 namespace {
@@ -18,7 +18,7 @@ constexpr ColorOrder kColors[] = {ColorOrder::rgb, ColorOrder::bgr, ColorOrder::
 constexpr int64_t kLargestCrop = 1 << 20;
 
 [[noreturn]] void malformed(const std::string& what) {
-  throw Error("the metadata buffer 'slimpilot' is malformed (" + what + "); write the model again");
+  throw Error("the metadata 'slimpilot' are malformed (" + what + "); write the model again");
 }
 
 json finite(float number) {
@@ -94,7 +94,7 @@ void apply(const json& root, Graph& graph) {
 
 }  // namespace
 
-std::string tflite_metadata(const Graph& graph) {
+std::string metadata_of(const Graph& graph) {
   const Preprocessing& p = graph.preprocessing;
   json outputs = json::array(), order = json::array();
   for (const OutputMeaning& m : graph.meaning)
@@ -117,7 +117,7 @@ std::string tflite_metadata(const Graph& graph) {
   }
 }
 
-void apply_tflite_metadata(std::string_view text, Graph& graph) {
+void apply_metadata(std::string_view text, Graph& graph) {
   const json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (root.is_discarded()) malformed("no JSON");
   try {

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is made of ONNX files piece by piece: the order of images, shapes that are computed while reading, quantization; and
+// files that lie. Whole networks and ONNX's own test cases are in tests/onnx_test.cpp.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "formats/formats.h"
+#include "formats/onnx.h"
+#include "formats/onnx_wire.h"
+
+namespace slimpilot {
+namespace {
+
+std::string_view no_files(const std::string& name) { throw Error("there is no '" + name + "'"); }
+
+OnnxAttribute integers(std::string name, std::vector<int64_t> numbers) {
+  return {.name = std::move(name), .kind = OnnxAttribute::Kind::integers, .integers = std::move(numbers)};
+}
+
+/// A file in the making: one input `x`, one output `y`.
+struct File {
+  OnnxModel model{.ir_version = 8, .opsets = {{"", 13}}};
+
+  explicit File(std::vector<int64_t> shape) {
+    model.inputs = {{.name = "x", .type = OnnxType::float32, .dims = std::move(shape)}};
+    model.outputs = {{.name = "y", .type = OnnxType::float32, .dims = std::vector<int64_t>{}}};
+  }
+  File& node(std::string kind, std::vector<std::string> inputs, std::string output,
+             std::vector<OnnxAttribute> attributes = {}) {
+    model.nodes.push_back({.name = "node_" + output,
+                           .kind = std::move(kind),
+                           .inputs = std::move(inputs),
+                           .outputs = {std::move(output)},
+                           .attributes = std::move(attributes)});
+    return *this;
+  }
+  /// 0, 1, 2, …
+  File& reals(std::string name, std::vector<int64_t> dims) {
+    OnnxTensor tensor{.name = std::move(name), .dims = std::move(dims), .type = OnnxType::float32};
+    int64_t count = 1;
+    for (const int64_t extent : tensor.dims) count *= extent;
+    for (int64_t i = 0; i < count; ++i) tensor.floats.push_back(static_cast<float>(i));
+    model.initializers.push_back(std::move(tensor));
+    return *this;
+  }
+  File& numbers(std::string name, std::vector<int64_t> list, OnnxType type = OnnxType::int64) {
+    const auto count = static_cast<int64_t>(list.size());
+    model.initializers.push_back({.name = std::move(name), .dims = {count}, .type = type, .integers = std::move(list)});
+    return *this;
+  }
+  Graph read() const { return onnx_graph(model, {.constant_bytes = 1 << 20}); }
+  std::string complaint() const {
+    try {
+      read();
+      return {};
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+};
+
+template <class Kind>
+size_t count_of(const Graph& graph) {
+  return static_cast<size_t>(
+      std::ranges::count_if(graph.nodes, [](const Node& node) { return std::holds_alternative<Kind>(node.op); }));
+}
+
+void expect_part(const std::string& text, const std::string& part) { EXPECT_NE(text.find(part), std::string::npos) << text; }
+
+TEST(OnnxOrder, AnImageIsTurnedWithoutANode) {
+  File file({1, 3, 6, 8});
+  const Graph graph = file.reals("w", {4, 3, 3, 3}).node("Conv", {"x", "w"}, "y").read();
+  EXPECT_EQ(graph.value(graph.inputs[0]).shape, (Shape{1, 6, 8, 3}));
+  EXPECT_EQ(graph.value(graph.nodes[0].inputs[1]).shape, (Shape{4, 3, 3, 3}));
+  EXPECT_EQ(graph.value(graph.nodes[0].inputs[1]).elements<float>()[1], 9);  // the second channel of the first place
+}
+
+TEST(OnnxOrder, TransposesAtBothEndsCancel) {
+  File file({1, 6, 8, 3});
+  file.reals("w", {4, 3, 3, 3}).node("Transpose", {"x"}, "first", {integers("perm", {0, 3, 1, 2})});
+  file.node("Conv", {"first", "w"}, "image").node("Transpose", {"image"}, "y", {integers("perm", {0, 2, 3, 1})});
+  const Graph graph = file.read();
+  EXPECT_EQ(graph.value(graph.inputs[0]).shape, (Shape{1, 6, 8, 3}));
+  EXPECT_EQ(graph.value(graph.outputs[0]).shape, (Shape{1, 4, 6, 4}));
+  EXPECT_EQ(graph.nodes.size(), 1u);
+}
+
+TEST(OnnxOrder, AResultKeepsTheFilesOrder) {
+  const Graph graph = File({1, 3, 6, 8}).node("Relu", {"x"}, "y").read();
+  EXPECT_EQ(graph.value(graph.outputs[0]).shape, (Shape{1, 3, 6, 8}));
+  EXPECT_EQ(count_of<Permute>(graph), 1u);
+}
+
+TEST(OnnxOrder, WeightsFollowAFlattenedImage) {
+  File file({1, 2, 1, 3});
+  const Graph graph = file.reals("w", {6, 1}).node("Flatten", {"x"}, "flat").node("MatMul", {"flat", "w"}, "y").read();
+  const Node& dense = graph.nodes.back();
+  const auto weights = graph.value(dense.inputs[1]).elements<float>();
+  EXPECT_EQ(std::vector<float>(weights.begin(), weights.end()), (std::vector<float>{0, 3, 1, 4, 2, 5}));
+}
+
+TEST(OnnxFolding, AShapeIsComputedWhileReading) {
+  File file({1, 2, 3, 4});
+  file.numbers("zero", {0}).numbers("rest", {-1}).node("Shape", {"x"}, "shape").node("Gather", {"shape", "zero"}, "batch");
+  const Graph graph = file.node("Concat", {"batch", "rest"}, "target", {{.name = "axis", .integer = 0}})
+                          .node("Reshape", {"x", "target"}, "y")
+                          .read();
+  EXPECT_EQ(graph.value(graph.outputs[0]).shape, (Shape{1, 24}));
+}
+
+TEST(OnnxFolding, AnOpenBatchIsOne) {
+  const Graph graph = File({-1, 5}).node("Relu", {"x"}, "y").read();
+  EXPECT_EQ(graph.value(graph.inputs[0]).shape, (Shape{1, 5}));
+  expect_part(File({1, -1}).node("Relu", {"x"}, "y").complaint(), "input 'x': dimension 1 is left open");
+}
+
+/// x → Quantize → Dequantize → Conv → Quantize → Dequantize → y, in uint8.
+File quantized(std::vector<int64_t> weight_zero) {
+  File file({1, 1, 4, 4});
+  file.model.initializers.push_back({.name = "scale", .type = OnnxType::float32, .floats = {.5f}});
+  file.model.initializers.push_back({.name = "zero", .type = OnnxType::uint8, .integers = {130}});
+  file.model.initializers.push_back(
+      {.name = "w", .dims = {1, 1, 2, 2}, .type = OnnxType::uint8, .integers = {128, 129, 130, 127}});
+  file.model.initializers.push_back({.name = "w_zero", .type = OnnxType::uint8, .integers = std::move(weight_zero)});
+  file.node("QuantizeLinear", {"x", "scale", "zero"}, "q").node("DequantizeLinear", {"q", "scale", "zero"}, "r");
+  file.node("DequantizeLinear", {"w", "scale", "w_zero"}, "weights").node("Conv", {"r", "weights"}, "c");
+  return file.node("QuantizeLinear", {"c", "scale", "zero"}, "s").node("DequantizeLinear", {"s", "scale", "zero"}, "y");
+}
+
+TEST(OnnxIntegers, ALayerBetweenTwoScalesIsOne) {
+  const Graph graph = quantized({128}).read();
+  ASSERT_EQ(graph.nodes.size(), 4u);  // the last one gives the result the shape that the file says
+  const Node& conv = graph.nodes[1];
+  ASSERT_TRUE(std::holds_alternative<Conv2D>(conv.op));
+  EXPECT_EQ(graph.value(conv.output).type, ElementType::s8);
+  EXPECT_EQ(graph.value(conv.output).quantization, (Quantization{{.5f}, {2}, -1}));
+  const auto weights = graph.value(conv.inputs[1]).elements<int8_t>();
+  EXPECT_EQ(std::vector<int>(weights.begin(), weights.end()), (std::vector<int>{0, 1, 2, -1}));
+  EXPECT_EQ(graph.value(conv.inputs[2]).type, ElementType::s32);
+}
+
+TEST(OnnxIntegers, WeightsMustBeSymmetric) {
+  expect_part(quantized({127}).complaint(), "weights have a zero point other than 0");
+}
+
+TEST(OnnxLies, AreErrorsThatNameThePlace) {
+  expect_part(File({1, 4}).node("Einsum", {"x"}, "y").complaint(),
+              "node 'node_y' (Einsum): slimpilot does not know this operator");
+  expect_part(File({1, 4}).node("Relu", {"later"}, "y").complaint(),
+              "node 'node_y' (Relu): reads 'later', which nothing has computed");
+  expect_part(File({1, 4}).node("Relu", {"x"}, "a").node("Relu", {"a"}, "a").complaint(), "writes 'a' a second time");
+  expect_part(File({1, 4}).node("Relu", {}, "y").complaint(), "input 0 is missing");
+  expect_part(File({1, 4}).complaint(), "output 'y'");
+  expect_part(File({1, 3, 8, 8}).reals("w", {4, 2, 3, 3}).node("Conv", {"x", "w"}, "y").complaint(), "3 channels");
+  expect_part(File({1, 4}).reals("w", {5, 2}).node("MatMul", {"x", "w"}, "y").complaint(), "do not fit");
+  expect_part(File({1, 3, 8, 8}).node("Transpose", {"x"}, "y", {integers("perm", {0, 1, 1, 2})}).complaint(), "no permutation");
+  expect_part(File({1, 3, 8, 8}).node("MaxPool", {"x"}, "y", {integers("kernel_shape", {9, 9})}).complaint(), "does not fit");
+  expect_part(File({1, 3, 8, 8}).node("MaxPool", {"x"}, "y", {integers("kernel_shape", {0, 1})}).complaint(), "absurd");
+  File custom({1, 4});
+  custom.node("Relu", {"x"}, "y").model.nodes[0].domain = "my.operators";
+  expect_part(custom.complaint(), "operator set 'my.operators'");
+  File newer({1, 4});
+  newer.node("Relu", {"x"}, "y").model.opsets[0].version = 99;
+  expect_part(newer.complaint(), "opset 99");
+}
+
+TEST(OnnxLies, ConstantsHaveABudget) {
+  File file({1, 4});
+  file.numbers("shape", {1 << 14, 1 << 14}).node("ConstantOfShape", {"shape"}, "huge").node("Add", {"x", "huge"}, "y");
+  expect_part(file.complaint(), "many times the file's size");
+  File product({1, 4});
+  product.numbers("shape", {int64_t{1} << 40, int64_t{1} << 40}).node("Mul", {"shape", "shape"}, "y");
+  expect_part(product.complaint(), "absurd extents");
+}
+
+TEST(OnnxLies, TensorsHaveTheNumbersThatTheyPromise) {
+  File file({1, 4});
+  file.reals("w", {2, 4}).node("MatMul", {"x", "w"}, "y").model.initializers[0].dims = {4, 3};
+  expect_part(file.complaint(), "tensor 'w' holds more or fewer numbers");
+  file.model.initializers[0].dims = {-4, -2};
+  expect_part(file.complaint(), "absurd shape");
+  file.model.initializers[0].dims = {4, 2};
+  file.model.initializers[0].floats[3] = NAN;
+  expect_part(file.complaint(), "NaN");
+}
+
+/// A tensor whose data are elsewhere.
+std::string external(const std::string& location) {
+  WireWriter entry, tensor;
+  entry.bytes(1, "location");
+  entry.bytes(2, location);
+  tensor.integer(1, 4);
+  tensor.integer(2, 1);
+  tensor.bytes(8, "w");
+  tensor.bytes(13, entry.message());
+  tensor.integer(14, 1);
+  return tensor.message();
+}
+
+TEST(OnnxLies, DataLieBesideTheModel) {
+  const std::string bytes(16, '\0');
+  const auto beside = [&](const std::string& name) -> std::string_view { return name == "weights" ? bytes : no_files(name); };
+  EXPECT_EQ(parse_onnx_tensor(external("weights"), beside).raw.size(), 16u);
+  EXPECT_THROW(parse_onnx_tensor(external("others"), beside), Error);
+}
+
+TEST(OnnxLies, BeginningsAreErrorsOrNetworks) {
+  File file({1, 3, 6, 8});
+  file.reals("w", {4, 3, 3, 3}).node("Conv", {"x", "w"}, "y");
+  const std::string bytes = to_onnx(file.read());
+  parse_onnx(bytes, no_files);
+  size_t networks = 0;
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    try {
+      parse_onnx(std::string_view(bytes).substr(0, length), no_files);
+      ++networks;
+    } catch (const Error&) {
+    }
+  }
+  EXPECT_LE(networks, 1u);  // the metadata stand last, and can be missing
+}
+
+TEST(OnnxWire, NumbersAreReadAsWritten) {
+  WireWriter writer;
+  for (const int64_t number : {int64_t{0}, int64_t{127}, int64_t{128}, INT64_MAX, INT64_MIN, int64_t{-1}})
+    writer.integer(3, number);
+  writer.real(4, -.5f);
+  WireReader reader(writer.message());
+  std::vector<int64_t> numbers;
+  while (reader.next() && reader.field() == 3) reader.append_to(numbers);
+  EXPECT_EQ(numbers, (std::vector<int64_t>{0, 127, 128, INT64_MAX, INT64_MIN, -1}));
+  EXPECT_EQ(reader.real(), -.5f);
+  EXPECT_THROW(reader.bytes(), Error);
+  EXPECT_FALSE(reader.next());
+}
+
+}  // namespace
+}  // namespace slimpilot
