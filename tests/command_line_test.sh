@@ -89,6 +89,7 @@ expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotne
 
 expect 2 "--camera-runs must be 1 to" bench lstm.tflite --camera-runs 0
 expect 0 "2 threads" bench lstm.tflite --seconds 0.1 --camera-runs 10 --threads 2
+expect 2 "--arithmetic rough is none" run lstm.tflite --arithmetic rough
 expect 2 "--threads must be 1 to 64" bench lstm.tflite --threads 0
 expect 0 "all compute the same numbers" bench lstm.tflite --seconds 0.1 --explain
 expect 2 "--way is STEP=WAY" bench lstm.tflite --seconds 0.1 --way dense1/relu
@@ -153,7 +154,7 @@ expect 0 "int16x8" optimize random:deepest_lstm_tiny_pilotnet --data recording -
 names="float32 dynamic_range float16 int8_float_fallback int8_only int16x8"
 rows=$(for name in $names; do grep -cE "^$name +[0-9.]+ .* ok" output; done | paste -sd' ')
 [ "$rows" = "1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not print six rows with status ok ($rows)"
-for key in command model frames techniques technique status model_path size_bytes slim_bytes mse mae sqnr_db max_difference latency_ms_p50 latency_ms_p99 isa threads outputs; do
+for key in command model frames techniques technique status model_path size_bytes slim_bytes mse mae sqnr_db max_difference latency_ms_p50 latency_ms_p99 isa arithmetic threads outputs; do
   holds out/results.json "\"$key\":"
 done
 if grep -q '"slim_bytes": null' out/results.json; then fail "slim_bytes is null"; else passed=$((passed + 1)); fi

@@ -17,12 +17,12 @@
 namespace slimpilot {
 namespace {
 
-constexpr std::string_view kNames[kIsaCount] = {"reference",  "avx2", "avx512",      "avx512vnni",
-                                                "avx512vbmi", "neon", "neon_dotprod"};
+constexpr std::string_view kNames[kIsaCount] = {"reference",  "avx2",       "avx512", "avx512vnni",
+                                                "avx512vbmi", "avx512bf16", "neon",   "neon_dotprod"};
 
 // The levels of this architecture above the reference, and whether this CPU has what one adds to those before it.
 #if defined(__x86_64__)
-constexpr std::array kLevels = {Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::avx512vbmi};
+constexpr std::array kLevels = {Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::avx512vbmi, Isa::avx512bf16};
 
 /// Half-float conversion: clang 14's __builtin_cpu_supports does not know it.
 bool has_f16c() {
@@ -38,6 +38,7 @@ bool supports(Isa isa) {
              __builtin_cpu_supports("avx512dq");
     case Isa::avx512vnni: return __builtin_cpu_supports("avx512vnni");
     case Isa::avx512vbmi: return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
+    case Isa::avx512bf16: return __builtin_cpu_supports("avx512bf16");
     default: return false;
   }
 }

@@ -18,6 +18,7 @@ struct Site {
   const KernelTable& kernels;
   ConstantStore& constants;
   std::string_view wanted;  // which of several kernels; empty: the one that mostly is the fastest
+  Arithmetic arithmetic;
   const ThreadOptions& threads;
 
   const Value& input(size_t i) const { return graph.value(node.inputs[i]); }

@@ -72,9 +72,13 @@ size_t node_bytes(const Graph& graph, const Node& node, const NodeCall& call) {
 
 }  // namespace
 
-Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), threads_(options.threads) {
+Plan::Plan(const Graph& graph, const PlanOptions& options)
+    : isa_(options.isa), arithmetic_(options.arithmetic), threads_(options.threads) {
   if (threads_.count < 1 || threads_.count > kMostThreads)
     throw Error("a plan has 1 to " + std::to_string(kMostThreads) + " threads");
+  if (arithmetic_ == Arithmetic::reduced && !has_reduced_arithmetic(isa_))
+    throw Error("reduced arithmetic needs instructions for bfloat16, which " + std::string(isa_name(isa_)) +
+                " does not have; take exact arithmetic");
   ConstantStore constants;
   Buffers buffers(graph, options.keep_all_values);
   std::vector<std::vector<size_t>> scratch;  // buffers of each step's parts
@@ -82,9 +86,7 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
   std::vector<int> operands;
   for (const Node& node : graph.nodes) {
     if (std::holds_alternative<Reshape>(node.op)) continue;
-    const auto wanted = options.ways.find(node.name);
-    NodeCall made = make_call(graph, node, kernels(isa_), constants,
-                              wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second), threads_);
+    NodeCall made = make_call(graph, node, options, constants);
     const int index = static_cast<int>(steps_.size());
     for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[i], index);
     buffers.use(node.output, index);

@@ -19,9 +19,15 @@ const void* ConstantStore::keep_bytes(std::span<const std::byte> data) {
   return blocks_.back().data();
 }
 
-NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                   std::string_view way, const ThreadOptions& threads) {
-  const Site site{graph, node, kernels, constants, way, threads};
+NodeCall make_call(const Graph& graph, const Node& node, const PlanOptions& options, ConstantStore& constants) {
+  const auto way = options.ways.find(node.name);
+  const Site site{.graph = graph,
+                  .node = node,
+                  .kernels = kernels(options.isa),
+                  .constants = constants,
+                  .wanted = way == options.ways.end() ? std::string_view() : std::string_view(way->second),
+                  .arithmetic = options.arithmetic,
+                  .threads = options.threads};
   return std::visit([&](const auto& op) { return call_for(op, site); }, node.op);
 }
 

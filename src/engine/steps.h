@@ -37,9 +37,7 @@ struct NodeCall {
   std::vector<std::string_view> ways = {};  // all of them
 };
 
-/// `way`: the one that is wanted; empty: the plan's own choice. `threads`: how many parts it may have, and how
-/// small. Throws Error naming the node when no kernel computes it, or none of this name.
-NodeCall make_call(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                   std::string_view way = {}, const ThreadOptions& threads = {});
+/// Throws Error naming the node when no kernel computes it, or none of the name that the options' ways want.
+NodeCall make_call(const Graph& graph, const Node& node, const PlanOptions& options, ConstantStore& constants);
 
 }  // namespace slimpilot
