@@ -63,11 +63,16 @@ void make_levels(KernelTable table, Tables& tables) {
   take_elementwise(table.elementwise, avx512vbmi::elementwise);
   tables[static_cast<size_t>(Isa::avx512vbmi)] = table;
 
-  table.conv2d.insert(table.conv2d.end(),
-                      {&avx512bf16::conv2d_256_skip, &avx512bf16::conv2d_skip, &avx512bf16::conv2d_256, &avx512bf16::conv2d});
+  table.conv2d.push_back(&avx512bf16::conv2d);
   table.dense.insert(table.dense.end(), {&avx512bf16::dense, &avx512bf16::dense_streaming});
   take_limits(table.limits, avx512bf16::limit_loops);
   tables[static_cast<size_t>(Isa::avx512bf16)] = table;
+
+  std::erase(table.conv2d, &avx512bf16::conv2d);  // its sums have another order, and all ways of a table give the same bits
+  table.conv2d.push_back(&amx::conv2d);
+  table.dense.push_back(&amx::dense);
+  take_limits(table.limits, amx::limit_loops);
+  tables[static_cast<size_t>(Isa::amx)] = table;
 }
 #elif defined(__aarch64__)
 void make_levels(KernelTable table, Tables& tables) {

@@ -24,9 +24,6 @@ struct Bfloat16Avx512 : RealAvx512 {
     return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(w));
   }
 
-  static constexpr int kMarkLanes = 32;
-  static __mmask32 nonzero(const In* x) { return _mm512_test_epi16_mask(_mm512_loadu_si512(x), _mm512_set1_epi16(0x7FFF)); }
-
   /// float_to_bfloat16.
   static void round(const float* x, ptrdiff_t count, In* target) {
     for (ptrdiff_t i = 0; i < count; i += 16) {
@@ -52,8 +49,6 @@ struct Bfloat16Avx512_256 : FloatAvx512_256 {
   static Vector multiply_add(Vector sum, Vector x, Vector w) {
     return _mm256_dpbf16_ps(sum, reinterpret_cast<__m256bh>(x), reinterpret_cast<__m256bh>(w));
   }
-  static constexpr int kMarkLanes = 32;
-  static __mmask32 nonzero(const In* x) { return Bfloat16Avx512::nonzero(x); }
   static void round(const float* x, ptrdiff_t count, In* target) { Bfloat16Avx512::round(x, count, target); }
 };
 

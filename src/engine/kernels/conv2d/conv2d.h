@@ -33,7 +33,10 @@ namespace avx512vnni {
 extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip;  // s8, s16 and hybrid only; skip: s8
 }
 namespace avx512bf16 {
-extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_256_skip;  // bf16 only
+extern const Conv2dKernels conv2d;  // bf16 only; registers of 256 bits
+}
+namespace amx {
+extern const Conv2dKernels conv2d;  // s8 and bf16, whose sums have an order of their own
 }
 namespace neon {
 extern const Conv2dKernels conv2d;

@@ -24,17 +24,16 @@ PaddedImage<V> bf16_image(const Conv2dArgs& a, const Io& io, void*& end) {
   return image;
 }
 
-template <class V, template <class> class Windows>
+template <class V>
 void conv2d_bf16(const Conv2dArgs& a, const Io& io) noexcept {
   void* end;
   const PaddedImage<V> image = bf16_image<V>(a, io, end);
   const OutputBlock<V> block{0, static_cast<const typename V::Weight*>(a.weights), a.real.bias, 0};
-  conv2d_blocks<V, 1>(a, Windows<V>::image(a, image, 1, end), block,
-                      StoreReal<V>{static_cast<float*>(io.output), a.out_c, a.real});
+  conv2d_blocks<V, 1>(a, image, block, StoreReal<V>{static_cast<float*>(io.output), a.out_c, a.real});
 }
 
-template <class V, template <class> class Windows = AllGroups>
-constexpr PackedKernel<Conv2dArgs> kConv2dBf16{kConv2dLayout<V>, conv2d_bf16<V, Windows>};
+template <class V>
+constexpr PackedKernel<Conv2dArgs> kConv2dBf16{kConv2dLayout<V>, conv2d_bf16<V>};
 
 }  // namespace
 }  // namespace slimpilot

@@ -35,6 +35,9 @@ extern const DenseKernels dense_bitmask, dense_slots, dense_codebook;  // for we
 namespace avx512bf16 {
 extern const DenseKernels dense, dense_streaming;  // bf16 only
 }
+namespace amx {
+extern const DenseKernels dense;  // s8 only; in conv2d_amx.cpp
+}
 namespace neon {
 extern const DenseKernels dense, dense_streaming;
 }

@@ -35,6 +35,9 @@ extern const LimitLoops limit_loops;
 namespace avx512bf16 {
 extern const LimitLoops limit_loops;  // bfloat16 only
 }
+namespace amx {
+extern const LimitLoops limit_loops;  // bfloat16 and integers
+}
 namespace neon {
 extern const LimitLoops limit_loops;
 }
