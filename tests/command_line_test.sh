@@ -96,7 +96,8 @@ expect 2 "--way is STEP=WAY" bench lstm.tflite --seconds 0.1 --way dense1/relu
 expect_error "there is no way 'abacus'" bench lstm.tflite --seconds 0.1 --way dense1/relu=abacus
 expect_error "there is no step 'dense9'" bench lstm.tflite --seconds 0.1 --way dense9=avx2
 expect_error "there is no step 'conv_lstm1/cell/tanh'" bench lstm.tflite --seconds 0.1 --way conv_lstm1/cell/tanh=avx2
-SLIMPILOT_ISA=reference expect 0 "reference, 1 thread" bench lstm.tflite --seconds 0.1
+SLIMPILOT_ISA=reference expect 0 "reference, 1 thread, exact arithmetic" bench lstm.tflite --seconds 0.1
+SLIMPILOT_ISA=avx2 expect_error "reduced arithmetic needs instructions for bfloat16" bench lstm.tflite --seconds 0.1 --arithmetic reduced
 SLIMPILOT_ISA=nonsense expect_error "use one of: reference" bench lstm.tflite --seconds 0.1
 
 # A ring of 12 m radius to drive on.
@@ -105,6 +106,7 @@ expect 0 "put back 0 times" record --circuit ring.csv --disturb 1 --out .
 mv ring_forward recording
 frame=$(find recording -name '*.png' | sort | head -1)
 expect 0 "w (rad/s)" predict lstm.tflite "$frame"
+SLIMPILOT_ISA=reference expect 0 "w (rad/s)" predict lstm.tflite "$frame" --arithmetic reduced
 expect_error "--crop TOP:BOTTOM" predict lstm.tflite "$frame" --crop 100:9999
 
 # run prints for each frame what predict prints, from a folder as from raw frames.

@@ -120,8 +120,8 @@ void run_bench(int argc, char** argv) {
   const std::vector<double> steps = measure_steps(plan, inputs, std::max<size_t>(20, latency.runs / 4));
   const MachineLimits limits = measure_limits(plan);
 
-  fmt::print("{}: {}, {} arithmetic, {} thread{}, {} runs on {}\n", model, isa_name(plan.isa()), engine.arithmetic,
-             engine.threads, engine.threads > 1 ? "s" : "", latency.runs, dataset ? "recorded frames" : "random pixels");
+  fmt::print("{}: {}, {} thread{}, {} arithmetic, {} runs on {}\n", model, isa_name(plan.isa()), engine.threads,
+             engine.threads > 1 ? "s" : "", engine.arithmetic, latency.runs, dataset ? "recorded frames" : "random pixels");
   fmt::print("ms: median {}  p90 {}  p99 {}  p99.9 {}\n", milliseconds(latency.p50_ms), milliseconds(latency.p90_ms),
              milliseconds(latency.p99_ms), milliseconds(latency.p999_ms));
   print_camera_latency(graph, plan, dataset ? &*dataset : nullptr, camera_runs);
