@@ -38,7 +38,7 @@ struct Bfloat16Avx512 : RealAvx512 {
 struct Bfloat16Avx512_256 : FloatAvx512_256 {
   using In = uint16_t;
   using Weight = uint16_t;
-  static constexpr int kGroup = 2;
+  static constexpr int kGroup = 2, kMaxConvVectors = 3;  // with 5 one layer of five is faster, and all code half as large again
 
   static Vector broadcast(const In* x) {
     int32_t pair;

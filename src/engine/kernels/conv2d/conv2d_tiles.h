@@ -123,6 +123,14 @@ void store_pixels(const typename V::Sum* sums, int pixel, int first, const Resul
   result(sum, pixel, first);
 }
 
+/// A function of its own: one copy for all numbers of tiles.
+template <class V, int N, class Result>
+__attribute__((noinline)) void store_tile(const typename V::Sum* sums, int pixels, int pixel, int first, const Result& result) {
+  int i = 0;
+  for (; i + 4 <= pixels; i += 4) store_pixels<V, 4, N>(sums + i * N * 16, pixel + i, first, result);
+  for (; i < pixels; ++i) store_pixels<V, 1, N>(sums + i * N * 16, pixel + i, first, result);
+}
+
 template <class T, class V, int P, int N, class Result>
 void conv2d_tile_group(const Conv2dArgs& a, const TileWalk& walk, const PaddedImage<T>& image, const OutputBlock<T>& block,
                        int tile, const Result& result) {
@@ -133,13 +141,8 @@ void conv2d_tile_group(const Conv2dArgs& a, const TileWalk& walk, const PaddedIm
     x[p] = image.data + oy * a.stride_h * image.pitch + static_cast<ptrdiff_t>(ox) * a.stride_w * a.in_c;
   }
   sum_tiles<T, P, N>(walk, a.kernel_h, image.pitch, x, block.weights, block.start + block.first, sums);
-  for (int p = 0; p < P; ++p) {
-    const typename T::Sum* tile_sums = sums + p * kTileRows * N * 16;
-    const int pixel = walk.first_pixel(a, tile + p);
-    int i = 0;
-    for (; i + 4 <= walk.pixels; i += 4) store_pixels<V, 4, N>(tile_sums + i * N * 16, pixel + i, block.first, result);
-    for (; i < walk.pixels; ++i) store_pixels<V, 1, N>(tile_sums + i * N * 16, pixel + i, block.first, result);
-  }
+  for (int p = 0; p < P; ++p)
+    store_tile<V, N>(sums + p * kTileRows * N * 16, walk.pixels, walk.first_pixel(a, tile + p), block.first, result);
 }
 
 template <class T, class V, int N, class Result>
