@@ -12,6 +12,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # GCC 12 warns about its own header (GCC
 endif()
 set(isa_flags_avx512vnni ${isa_flags_avx512} -mavx512vnni)
 set(isa_flags_avx512vbmi ${isa_flags_avx512vnni} -mavx512vbmi -mavx512vbmi2)
+set(isa_flags_avx512bf16 ${isa_flags_avx512vbmi} -mavx512bf16)
+set(isa_flags_amx ${isa_flags_avx512bf16} -mamx-tile -mamx-int8 -mamx-bf16)
 set(isa_flags_neon)  # what every 64-bit ARM CPU has
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # GCC 12 moves loads so far ahead that sums leave the registers
   list(APPEND isa_flags_neon -fno-schedule-insns)
@@ -20,7 +22,7 @@ set(isa_flags_neon_dotprod ${isa_flags_neon} -march=armv8.2-a+dotprod)
 
 # Those of the processor that is built for; files of others are left out.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set(isas avx2 avx512 avx512vnni avx512vbmi)
+  set(isas avx2 avx512 avx512vnni avx512vbmi avx512bf16 amx)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   set(isas neon neon_dotprod)
 endif()
@@ -28,7 +30,7 @@ endif()
 function(select_isa_sources output)
   set(kept)
   foreach(source ${ARGN})
-    if(source MATCHES "_(avx2|avx512|avx512vnni|avx512vbmi|neon|neon_dotprod)\\.cpp$")
+    if(source MATCHES "_(avx2|avx512|avx512vnni|avx512vbmi|avx512bf16|amx|neon|neon_dotprod)\\.cpp$")
       set(isa ${CMAKE_MATCH_1})
       if(NOT isa IN_LIST isas)
         continue()

@@ -89,13 +89,15 @@ expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotne
 
 expect 2 "--camera-runs must be 1 to" bench lstm.tflite --camera-runs 0
 expect 0 "2 threads" bench lstm.tflite --seconds 0.1 --camera-runs 10 --threads 2
+expect 2 "--arithmetic rough is none" run lstm.tflite --arithmetic rough
 expect 2 "--threads must be 1 to 64" bench lstm.tflite --threads 0
 expect 0 "all compute the same numbers" bench lstm.tflite --seconds 0.1 --explain
 expect 2 "--way is STEP=WAY" bench lstm.tflite --seconds 0.1 --way dense1/relu
 expect_error "there is no way 'abacus'" bench lstm.tflite --seconds 0.1 --way dense1/relu=abacus
 expect_error "there is no step 'dense9'" bench lstm.tflite --seconds 0.1 --way dense9=avx2
 expect_error "there is no step 'conv_lstm1/cell/tanh'" bench lstm.tflite --seconds 0.1 --way conv_lstm1/cell/tanh=avx2
-SLIMPILOT_ISA=reference expect 0 "reference, 1 thread" bench lstm.tflite --seconds 0.1
+SLIMPILOT_ISA=reference expect 0 "reference, 1 thread, exact arithmetic" bench lstm.tflite --seconds 0.1
+SLIMPILOT_ISA=avx2 expect_error "reduced arithmetic needs instructions for bfloat16" bench lstm.tflite --seconds 0.1 --arithmetic reduced
 SLIMPILOT_ISA=nonsense expect_error "use one of: reference" bench lstm.tflite --seconds 0.1
 
 # A ring of 12 m radius to drive on.
@@ -104,6 +106,7 @@ expect 0 "put back 0 times" record --circuit ring.csv --disturb 1 --out .
 mv ring_forward recording
 frame=$(find recording -name '*.png' | sort | head -1)
 expect 0 "w (rad/s)" predict lstm.tflite "$frame"
+SLIMPILOT_ISA=reference expect 0 "w (rad/s)" predict lstm.tflite "$frame" --arithmetic reduced
 expect_error "--crop TOP:BOTTOM" predict lstm.tflite "$frame" --crop 100:9999
 
 # run prints for each frame what predict prints, from a folder as from raw frames.
@@ -153,7 +156,7 @@ expect 0 "int16x8" optimize random:deepest_lstm_tiny_pilotnet --data recording -
 names="float32 dynamic_range float16 int8_float_fallback int8_only int16x8"
 rows=$(for name in $names; do grep -cE "^$name +[0-9.]+ .* ok" output; done | paste -sd' ')
 [ "$rows" = "1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not print six rows with status ok ($rows)"
-for key in command model frames techniques technique status model_path size_bytes slim_bytes mse mae sqnr_db max_difference latency_ms_p50 latency_ms_p99 isa threads outputs; do
+for key in command model frames techniques technique status model_path size_bytes slim_bytes mse mae sqnr_db max_difference latency_ms_p50 latency_ms_p99 isa arithmetic threads outputs; do
   holds out/results.json "\"$key\":"
 done
 if grep -q '"slim_bytes": null' out/results.json; then fail "slim_bytes is null"; else passed=$((passed + 1)); fi

@@ -158,6 +158,11 @@ void run(const Plan& plan, Session& session, const std::vector<float>& input) {
 /// What was drawn, as "conv2d_s8 avx2".
 std::set<std::string> drawn;
 
+/// Some networks in reduced arithmetic, where there is; that is as far from the reference as what is quantized.
+Arithmetic draw_arithmetic(uint64_t seed, Isa isa) {
+  return seed % 3 == 0 && has_reduced_arithmetic(isa) ? Arithmetic::reduced : Arithmetic::exact;
+}
+
 void check_network(uint64_t seed) {
   Draw draw(seed);
   std::string encoding;
@@ -170,16 +175,18 @@ void check_network(uint64_t seed) {
   run(reference, expected, input);
   const bool steps = quantizes_results(graph, encoding.ends_with("hybrid"));
   for (const Isa isa : supported_isas()) {
-    const Ways ways = draw_ways(draw, Plan(graph, {.isa = isa}));
-    SCOPED_TRACE(std::string(isa_name(isa)) + text(ways));
-    const ThreadOptions threads{.count = 1 + static_cast<int>(seed % 4), .least_work = 1};
-    const Plan plan(graph, {.isa = isa, .ways = ways, .keep_all_values = true, .threads = threads});
+    PlanOptions options{.isa = isa, .arithmetic = draw_arithmetic(seed, isa)};
+    options.ways = draw_ways(draw, Plan(graph, options));
+    SCOPED_TRACE(std::string(isa_name(isa)) + " " + std::string(arithmetic_name(options.arithmetic)) + text(options.ways));
+    const Plan packed(graph, options);
+    options.keep_all_values = true;
+    options.threads = {.count = 1 + static_cast<int>(seed % 4), .least_work = 1};
+    const Plan plan(graph, options);
     for (const Step& step : plan.steps()) drawn.insert(std::string(step.kernel) + " " + std::string(step.way));
     Session session(plan);
     run(plan, session, input);
-    expect_same_values(expected, session, steps);
+    expect_same_values(expected, session, steps || options.arithmetic == Arithmetic::reduced);
     // Without a place of its own for every value, a plan that lets two share one too early would show in the outputs.
-    const Plan packed(graph, {.isa = isa, .ways = ways});
     Session small(packed);
     run(packed, small, input);
     for (size_t o = 0; o < graph.outputs.size(); ++o) {
@@ -202,7 +209,7 @@ TEST(RandomPlans, ComputeWhatTheReferenceDoes) {
         const std::string name = op + suffix + " " + way->name;
         EXPECT_TRUE(kernel.run == nullptr || drawn.contains(name)) << name << " was never drawn";
       };
-      expect("_f32", way->f32), expect("_f16", way->f16), expect("_s8", way->s8);
+      expect("_f32", way->f32), expect("_f16", way->f16), expect("_bf16", way->bf16), expect("_s8", way->s8);
       expect("_s16", way->s16), expect("_hybrid", way->hybrid);
     }
   };

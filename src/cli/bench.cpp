@@ -85,7 +85,7 @@ void run_bench(int argc, char** argv) {
   std::string model;
   double seconds = 1;
   size_t camera_runs = 1000;
-  int threads = 1;
+  EngineOptions engine;
   bool explained = false;
   std::vector<std::string> wanted;
   ModelOptions options;
@@ -94,14 +94,14 @@ void run_bench(int argc, char** argv) {
   arguments.positional("MODEL", model, "a model file, or random:NETWORK[:SEED]");
   arguments.option("--seconds", seconds, "how long to measure");
   arguments.option("--camera-runs", camera_runs, "how many times to measure from camera frame to commands");
-  declare_threads(arguments, threads);
+  engine.declare(arguments);
   arguments.option("--explain", explained, "show what the kernels that were tried for each step took");
   arguments.option("--way", wanted, "STEP=WAY: the kernel of a step instead of the fastest, as --explain names them");
   data.declare(arguments);
   options.declare(arguments);
   arguments.parse(argc, argv);
   if (!(seconds > 0 && seconds <= 3600)) throw UsageError("--seconds must be above 0 and at most 3600");
-  check_threads(threads);
+  PlanOptions plan_options = engine.plan_options();
   if (camera_runs < 1 || camera_runs > 10'000'000) throw UsageError("--camera-runs must be 1 to 10000000");
 
   Graph graph = load_model(model, options);
@@ -112,25 +112,25 @@ void run_bench(int argc, char** argv) {
     dataset->frames = selected;
   }
   graph = simplify(std::move(graph));
-  const std::vector<StepWays> measured = measured_ways(graph, dataset ? &*dataset : nullptr, threads);
-  const Ways ways = ways_of(measured, wanted);
-  const Plan plan(graph, {.ways = ways, .threads = {.count = threads}});
+  const std::vector<StepWays> measured = measured_ways(graph, dataset ? &*dataset : nullptr, plan_options);
+  plan_options.ways = ways_of(measured, wanted);
+  const Plan plan(graph, plan_options);
   const auto inputs = timing_inputs(plan, graph.preprocessing, dataset ? &*dataset : nullptr);
   const Latency latency = measure_latency(plan, inputs, {.seconds = seconds});
   const std::vector<double> steps = measure_steps(plan, inputs, std::max<size_t>(20, latency.runs / 4));
   const MachineLimits limits = measure_limits(plan);
 
-  fmt::print("{}: {}, {} thread{}, {} runs on {}\n", model, isa_name(plan.isa()), threads, threads > 1 ? "s" : "", latency.runs,
-             dataset ? "recorded frames" : "random pixels");
+  fmt::print("{}: {}, {} thread{}, {} arithmetic, {} runs on {}\n", model, isa_name(plan.isa()), engine.threads,
+             engine.threads > 1 ? "s" : "", engine.arithmetic, latency.runs, dataset ? "recorded frames" : "random pixels");
   fmt::print("ms: median {}  p90 {}  p99 {}  p99.9 {}\n", milliseconds(latency.p50_ms), milliseconds(latency.p90_ms),
              milliseconds(latency.p99_ms), milliseconds(latency.p999_ms));
   print_camera_latency(graph, plan, dataset ? &*dataset : nullptr, camera_runs);
-  fmt::print("this core: {:.0f} GMAC/s f32, {:.0f} GMAC/s int8, {:.0f} GB/s read; arena {} MB\n\n", limits.real_gmacs,
-             limits.integer_gmacs, limits.read_gbytes, megabytes(plan.arena_bytes()));
-  if (explained) explain(measured, ways);
+  const std::string reduced = limits.reduced_gmacs > 0 ? fmt::format(" {:.0f} GMAC/s bf16,", limits.reduced_gmacs) : "";
+  fmt::print("this core: {:.0f} GMAC/s f32,{} {:.0f} GMAC/s int8, {:.0f} GB/s read; arena {} MB\n\n", limits.real_gmacs,
+             reduced, limits.integer_gmacs, limits.read_gbytes, megabytes(plan.arena_bytes()));
+  if (explained) explain(measured, plan_options.ways);
   const std::vector<double> zeros = zero_shares(graph, inputs);
-  const std::vector<double> full =
-      measure_steps_without_zeros(graph, plan.threads(), std::clamp<size_t>(latency.runs / 20, 5, 200));
+  const std::vector<double> full = measure_steps_without_zeros(graph, plan, std::clamp<size_t>(latency.runs / 20, 5, 200));
   const auto us = [](double ms) { return fmt::format("{:.2f}", 1000 * ms); };
   const auto percent = [](double share) { return fmt::format("{:.0f}", 100 * share); };
   std::vector<std::vector<std::string>> rows{

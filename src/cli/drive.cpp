@@ -9,6 +9,7 @@
 #include "base/stats.h"
 #include "cli/commands.h"
 #include "cli/driving.h"
+#include "cli/fastest_plan.h"
 #include "cli/model_options.h"
 #include "eval/driving_results.h"
 #include "host/atomic_file.h"
@@ -21,6 +22,7 @@ struct Options {
   std::string driver, json, picture, frames, sweep;
   DrivingOptions driving;
   ModelOptions model;
+  EngineOptions engine;
 
   void parse(int argc, char** argv) {
     Arguments arguments("drive", "drive circuits in simulated time and measure it");
@@ -35,6 +37,7 @@ struct Options {
                      "circuits the name gets -CIRCUIT");
     arguments.option("--save-frames", frames,
                      "folder for the pictures of the first drive on each circuit, with its commands drawn in");
+    engine.declare_arithmetic(arguments);
     model.declare(arguments);
     arguments.parse(argc, argv);
   }
@@ -86,9 +89,10 @@ void run_drive(int argc, char** argv) {
   Options options;
   options.parse(argc, argv);
   options.driving.check_values();
+  const PlanOptions plan_options = options.engine.plan_options();
   std::optional<Sweep> sweep;
   if (!options.sweep.empty()) sweep = parse_sweep(options.sweep);
-  const DriverModel model(options.driver, options.model);
+  const DriverModel model(options.driver, options.model, plan_options);
   DrivingRun run{.command = command_text(argc, argv), .driver = options.driver, .control_ms = options.driving.control_ms};
   run.latency_ms = options.driving.latencies_ms(model.driver());
   if (sweep) {

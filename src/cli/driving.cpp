@@ -108,19 +108,22 @@ EpisodeOptions DrivingOptions::episode(const Circuit& circuit, const std::vector
   return e;
 }
 
-DriverModel::DriverModel(const std::string& text, const ModelOptions& options) : driver_{.name = text} {
+DriverModel::DriverModel(const std::string& text, const ModelOptions& options, const PlanOptions& plan)
+    : driver_{.name = text} {
   driver_.knows_line = text == "line";
   if (text == "expert" || text == "line") return;
   driver_.constant = constant_command(text);
   if (driver_.constant) return;
-  use(load_model(text, options));
+  use(load_model(text, options), plan);
 }
 
-DriverModel::DriverModel(const std::string& name, Graph graph) : driver_{.name = name} { use(std::move(graph)); }
+DriverModel::DriverModel(const std::string& name, Graph graph, const PlanOptions& plan) : driver_{.name = name} {
+  use(std::move(graph), plan);
+}
 
-void DriverModel::use(Graph graph) {
+void DriverModel::use(Graph graph, const PlanOptions& plan) {
   graph_ = std::move(graph);
-  plan_.emplace(*graph_);
+  plan_.emplace(*graph_, plan);
   driver_.graph = &*graph_, driver_.plan = &*plan_;
   NetworkPilot(*graph_, *plan_);  // says early what is wrong
 }

@@ -36,14 +36,14 @@ struct DrivingOptions {
 class DriverModel {
  public:
   /// `text`: a model file, "expert", "line" or "constant:V:W".
-  DriverModel(const std::string& text, const ModelOptions& options);
+  DriverModel(const std::string& text, const ModelOptions& options, const PlanOptions& plan);
   /// For a network that is already there.
-  DriverModel(const std::string& name, Graph graph);
+  DriverModel(const std::string& name, Graph graph, const PlanOptions& plan);
   DriverModel(const DriverModel&) = delete;
   const Driver& driver() const { return driver_; }
 
  private:
-  void use(Graph graph);
+  void use(Graph graph, const PlanOptions& plan);
   Driver driver_;
   std::optional<Graph> graph_;
   std::optional<Plan> plan_;

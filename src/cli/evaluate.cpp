@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/evaluation.h"
+#include "cli/fastest_plan.h"
 #include "formats/formats.h"
 #include "report/table.h"
 
@@ -17,19 +18,22 @@ void run_evaluate(int argc, char** argv) {
   std::string json;
   ModelOptions model_options;
   DataOptions data;
+  EngineOptions engine;
   Arguments arguments("evaluate", "MSE, MAE, size and latency of models as they are; deviations are from the first one");
   arguments.positional("MODEL", models, "model files");
   arguments.option("--json", json, "also write the results to this file");
+  engine.declare_arithmetic(arguments);
   data.declare(arguments);
   model_options.declare(arguments);
   arguments.parse(argc, argv);
+  const PlanOptions plan_options = engine.plan_options();
 
   Graph reference = load_model(models[0], model_options);
   std::vector<FrameId> selected;
   Dataset dataset = load_dataset(data, model_options, reference, selected);
   dataset.frames = selected;
   RunResult run{.command = command_text(argc, argv), .model = models[0], .reference = models[0], .frames = dataset.size()};
-  const Evaluator evaluator(reference, dataset);
+  const Evaluator evaluator(reference, dataset, plan_options);
   for (const std::string& path : models) {
     const Graph graph = load_model(path, model_options);
     run.models.push_back(evaluator.evaluate(path, graph));

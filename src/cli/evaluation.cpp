@@ -6,12 +6,13 @@
 
 namespace slimpilot {
 
-Evaluator::Evaluator(const Graph& reference, const Dataset& dataset) : dataset_(&dataset) {
+Evaluator::Evaluator(const Graph& reference, const Dataset& dataset, const PlanOptions& options)
+    : dataset_(&dataset), options_(options) {
   reference_ = predict(Plan(reference), reference.preprocessing, dataset, "reference", progress_output());
 }
 
 ModelResult Evaluator::evaluate(const std::string& name, const Graph& graph) const {
-  const Plan plan = fastest_plan(graph, dataset_);
+  const Plan plan = fastest_plan(graph, dataset_, options_);
   const Predictions predictions = predict(plan, graph.preprocessing, *dataset_, name, progress_output());
   const Evaluation evaluation = compare_with_labels(predictions, *dataset_);
   const OutputDeviation deviation = compare_with_reference(predictions, reference_);
@@ -20,6 +21,7 @@ ModelResult Evaluator::evaluate(const std::string& name, const Graph& graph) con
     result.outputs.push_back({dataset_->columns[o].name, evaluation.per_output[o], deviation.per_output[o]});
   result.latency = measure_latency(plan, timing_inputs(plan, graph.preprocessing, dataset_));
   result.isa = isa_name(plan.isa());
+  result.arithmetic = arithmetic_name(plan.arithmetic());
   return result;
 }
 

@@ -9,14 +9,15 @@ namespace slimpilot {
 
 class Evaluator {
  public:
-  /// Runs the reference once. The dataset must outlive the evaluator.
-  Evaluator(const Graph& reference, const Dataset& dataset);
+  /// Runs the reference once, in exact arithmetic; `options` are for what is measured. The dataset must outlive the evaluator.
+  Evaluator(const Graph& reference, const Dataset& dataset, const PlanOptions& options);
 
   /// Errors against labels, deviation from the reference, latency; status "ok".
   ModelResult evaluate(const std::string& name, const Graph& graph) const;
 
  private:
   const Dataset* dataset_;
+  PlanOptions options_;
   Predictions reference_;
 };
 

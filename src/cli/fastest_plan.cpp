@@ -29,22 +29,23 @@ fs::path cache_folder() {
   return home.is_absolute() ? home / ".cache" / "slimpilot" / "ways" : fs::path();
 }
 
-fs::path file_of(const fs::path& folder, const Graph& graph, int threads) {
+fs::path file_of(const fs::path& folder, const Graph& graph, const PlanOptions& options) {
   Hash hash;
   hash.add(std::to_string(hash_of(graph)));
-  hash.add(std::string(isa_name(selected_isa())));
+  hash.add(std::string(isa_name(options.isa)));
+  hash.add(std::string(arithmetic_name(options.arithmetic)));
   hash.add(cpu_name());
-  hash.add(std::to_string(threads));
+  hash.add(std::to_string(options.threads.count));
   hash.add(program_text());
   return folder / (std::to_string(hash.value()) + ".json");
 }
 
 /// Nothing when there is no such file, it is not of this network, or it does not name every choice.
-std::optional<Plan> cached_plan(const Graph& graph, const fs::path& file, int threads) {
+std::optional<Plan> cached_plan(const Graph& graph, const fs::path& file, PlanOptions options) {
   try {
-    const auto ways = nlohmann::json::parse(read_file(file)).get<Ways>();
-    Plan plan(graph, {.ways = ways, .threads = {.count = threads}});
-    const auto is_open = [&](const Step& step) { return step.ways.size() > 1 && !ways.contains(step.name); };
+    options.ways = nlohmann::json::parse(read_file(file)).get<Ways>();
+    Plan plan(graph, options);
+    const auto is_open = [&](const Step& step) { return step.ways.size() > 1 && !options.ways.contains(step.name); };
     if (std::ranges::any_of(plan.steps(), is_open)) return std::nullopt;
     return plan;
   } catch (const std::exception&) {
@@ -72,29 +73,39 @@ void keep(const Ways& ways, const fs::path& file) {
 
 }  // namespace
 
-void declare_threads(Arguments& arguments, int& threads) {
+void EngineOptions::declare(Arguments& arguments) {
   arguments.option("--threads", threads, "how many threads compute a frame; they change no result");
+  declare_arithmetic(arguments);
 }
 
-void check_threads(int threads) {
+void EngineOptions::declare_arithmetic(Arguments& arguments) {
+  arguments.option("--arithmetic", arithmetic,
+                   "exact, or reduced: layers with real weights multiply bfloat16, which is faster");
+}
+
+PlanOptions EngineOptions::plan_options() const {
   if (threads < 1 || threads > kMostThreads) throw UsageError("--threads must be 1 to " + std::to_string(kMostThreads));
+  for (const Arithmetic a : {Arithmetic::exact, Arithmetic::reduced})
+    if (arithmetic == arithmetic_name(a)) return {.arithmetic = a, .threads = {.count = threads}};
+  throw UsageError("--arithmetic " + arithmetic + " is none of exact or reduced");
 }
 
-std::vector<StepWays> measured_ways(const Graph& graph, const Dataset* dataset, int threads) {
+std::vector<StepWays> measured_ways(const Graph& graph, const Dataset* dataset, const PlanOptions& options) {
   constexpr size_t kInputs = 8;
-  const Plan plan(graph, {.threads = {.count = threads}});
+  const Plan plan(graph, options);
   const auto inputs = timing_inputs(plan, graph.preprocessing, dataset);
   return measure_ways(graph, plan, std::span(inputs).first(kInputs));
 }
 
-Plan fastest_plan(const Graph& graph, const Dataset* dataset, int threads) {
+Plan fastest_plan(const Graph& graph, const Dataset* dataset, const PlanOptions& options) {
   const fs::path folder = cache_folder();
-  const fs::path file = folder.empty() ? fs::path() : file_of(folder, graph, threads);
+  const fs::path file = folder.empty() ? fs::path() : file_of(folder, graph, options);
   if (!file.empty())
-    if (std::optional<Plan> plan = cached_plan(graph, file, threads)) return std::move(*plan);
-  const Ways ways = best_ways(measured_ways(graph, dataset, threads));
-  if (!file.empty()) keep(ways, file);
-  return Plan(graph, {.ways = ways, .threads = {.count = threads}});
+    if (std::optional<Plan> plan = cached_plan(graph, file, options)) return std::move(*plan);
+  PlanOptions best = options;
+  best.ways = best_ways(measured_ways(graph, dataset, options));
+  if (!file.empty()) keep(best.ways, file);
+  return Plan(graph, best);
 }
 
 }  // namespace slimpilot

@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/driving.h"
 #include "cli/evaluation.h"
+#include "cli/fastest_plan.h"
 #include "cli/layers.h"
 #include "cli/model_options.h"
 #include "cli/training_program.h"
@@ -37,6 +38,7 @@ struct Options {
   ModelOptions model_options;
   TuningOptions tuning;
   DataOptions data;
+  EngineOptions engine;
   bool sensitivity = false;
 
   void parse(int argc, char** argv) {
@@ -50,11 +52,13 @@ struct Options {
     arguments.option_list("--drive", driving.circuits, "circuits that every technique drives, names or FILE.csv; with:");
     driving.declare_details(arguments);
     tuning.declare(arguments);
+    engine.declare_arithmetic(arguments);
     data.declare(arguments);
     model_options.declare(arguments);
     arguments.parse(argc, argv);
     calibrating.check_values();
     tuning.check_values();
+    engine.plan_options();  // says early what is wrong
     driving.seed = calibrating.seed;
     if (!driving.circuits.empty()) driving.check_values();
   }
@@ -84,7 +88,7 @@ std::string row_command(int argc, char** argv, std::string technique) {
 
 /// Drives what the file holds on every circuit, its own latency injected unless one is given, and draws the paths.
 std::vector<DrivingResult> drive_technique(const ModelResult& model, const Options& options) {
-  const DriverModel driver(model.technique, read_model(model.model_path));
+  const DriverModel driver(model.technique, read_model(model.model_path), options.engine.plan_options());
   const std::vector<double> latency_ms = options.driving.latencies_ms(driver.driver());
   std::vector<DrivingResult> results;
   for (const Circuit& circuit : options.driving.circuits_to_drive()) {
@@ -151,7 +155,7 @@ class Optimization {
       tuning_ = make_tuning(options_.tuning, graph_, std::move(all), selected, options_.calibrating.seed);
       steps_.emplace(file("steps"), tuning_.settings + calibrator_->settings());
     }
-    evaluator_.emplace(graph_, frames_.evaluated);
+    evaluator_.emplace(graph_, frames_.evaluated, options_.engine.plan_options());
   }
 
   /// Makes, measures and drives one technique after the other; results.json is there after each.

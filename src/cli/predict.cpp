@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/fastest_plan.h"
 #include "cli/predictor.h"
 #include "report/table.h"
 
@@ -12,13 +13,15 @@ void run_predict(int argc, char** argv) {
   std::string model;
   std::vector<std::string> images;
   ModelOptions options;
+  EngineOptions engine;
   Arguments arguments("predict", "what a model says of pictures, in the outputs' units");
   arguments.positional("MODEL", model, "a model file");
   arguments.positional("IMAGE", images, "PNG or JPEG files");
+  engine.declare_arithmetic(arguments);
   options.declare(arguments);
   arguments.parse(argc, argv);
 
-  Predictor predict(model, options);
+  Predictor predict(model, options, engine.plan_options());
   std::vector<std::vector<std::string>> rows{{"image"}};
   for (const OutputMeaning& output : predict.outputs())
     rows[0].push_back(output.name + (output.unit.empty() ? "" : " (" + output.unit + ")"));

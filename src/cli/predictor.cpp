@@ -7,9 +7,9 @@
 
 namespace slimpilot {
 
-Predictor::Predictor(const std::string& model, const ModelOptions& options, int threads)
+Predictor::Predictor(const std::string& model, const ModelOptions& options, const PlanOptions& plan)
     : graph_(simplify(load_model(model, options))),
-      plan_(fastest_plan(graph_, nullptr, threads)),
+      plan_(fastest_plan(graph_, nullptr, plan)),
       session_(plan_),
       outputs_(graph_.meaning) {
   for (auto o = static_cast<int64_t>(outputs_.size()); o < result_count(graph_); ++o)

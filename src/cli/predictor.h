@@ -17,7 +17,7 @@ namespace slimpilot {
 class Predictor {
  public:
   /// Reads, simplifies and plans a model as load_model and fastest_plan do; throws what they throw.
-  Predictor(const std::string& model, const ModelOptions& options, int threads = 1);
+  Predictor(const std::string& model, const ModelOptions& options, const PlanOptions& plan);
   Predictor(const Predictor&) = delete;  // the session points to the plan
 
   const Graph& graph() const { return graph_; }

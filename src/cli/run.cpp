@@ -21,7 +21,7 @@ namespace {
 struct Options {
   std::string model, source = "-", size, format = "text";
   bool timing = false;
-  int threads = 1;
+  EngineOptions engine;
   ModelOptions model_options;
 
   void parse(int argc, char** argv) {
@@ -31,10 +31,10 @@ struct Options {
     arguments.option("--size", size, "WIDTHxHEIGHT of the frames on standard input, WIDTH*HEIGHT*3 bytes each");
     arguments.option("--format", format, "text, or jsonl: an object with the frame's name and its commands");
     arguments.option("--timing", timing, "add the time from frame to commands in µs; median and p99 at the end");
-    declare_threads(arguments, threads);
+    engine.declare(arguments);
     model_options.declare(arguments);
     arguments.parse(argc, argv);
-    check_threads(threads);
+    engine.plan_options();  // says early what is wrong
     if (format != "text" && format != "jsonl") throw UsageError("--format " + format + " is none of text or jsonl");
     if (source != "-" && !size.empty()) throw UsageError("--size is for standard input; pictures say their size themselves");
     if (!size.empty()) parse_size("--size", size);
@@ -110,7 +110,7 @@ void run_frames(const Options& options, Predictor& predict, const FrameSource& f
 void run_run(int argc, char** argv) {
   Options options;
   options.parse(argc, argv);
-  Predictor predict(options.model, options.model_options, options.threads);
+  Predictor predict(options.model, options.model_options, options.engine.plan_options());
   const FrameSource frames = open_frames(options, predict);
   std::vector<double> times_us;
   const auto print_times = [&] {

@@ -52,7 +52,7 @@ std::vector<StepWays> measure_ways(const Graph& graph, const Plan& plan, std::sp
     most = std::max(most, step.ways.size());
   }
   for (size_t way = 0; way < most; ++way) {
-    PlanOptions options{.isa = plan.isa(), .threads = plan.threads()};
+    PlanOptions options = plan.options();
     for (const StepWays& step : measured) options.ways[step.step] = step.ways[std::min(way, step.ways.size() - 1)];
     const std::vector<double> times = step_times(Plan(graph, options), inputs, runs);
     for (size_t s = 0; s < measured.size(); ++s)

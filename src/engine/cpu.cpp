@@ -4,6 +4,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -17,17 +19,26 @@
 namespace slimpilot {
 namespace {
 
-constexpr std::string_view kNames[kIsaCount] = {"reference",  "avx2", "avx512",      "avx512vnni",
-                                                "avx512vbmi", "neon", "neon_dotprod"};
+constexpr std::string_view kNames[kIsaCount] = {"reference",  "avx2", "avx512", "avx512vnni",  "avx512vbmi",
+                                                "avx512bf16", "amx",  "neon",   "neon_dotprod"};
 
 // The levels of this architecture above the reference, and whether this CPU has what one adds to those before it.
 #if defined(__x86_64__)
-constexpr std::array kLevels = {Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::avx512vbmi};
+constexpr std::array kLevels = {Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::avx512vbmi, Isa::avx512bf16, Isa::amx};
 
 /// Half-float conversion: clang 14's __builtin_cpu_supports does not know it.
 bool has_f16c() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
+/// Tiles of int8 and bfloat16, and Linux's leave to use them (since 5.16); to ask again changes nothing.
+bool has_amx() {
+  constexpr unsigned kBfloat16 = 1u << 22, kTiles = 1u << 24, kInt8 = 1u << 25, kAll = kBfloat16 | kTiles | kInt8;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & kAll) == kAll &&
+         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 bool supports(Isa isa) {
@@ -38,6 +49,8 @@ bool supports(Isa isa) {
              __builtin_cpu_supports("avx512dq");
     case Isa::avx512vnni: return __builtin_cpu_supports("avx512vnni");
     case Isa::avx512vbmi: return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
+    case Isa::avx512bf16: return __builtin_cpu_supports("avx512bf16");
+    case Isa::amx: return has_amx();
     default: return false;
   }
 }

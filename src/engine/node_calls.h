@@ -19,10 +19,11 @@ struct Site {
   const KernelTable& kernels;
   ConstantStore& constants;
   std::string_view wanted;  // which of several kernels; empty: the one that mostly is the fastest
+  Arithmetic arithmetic;
   const ThreadOptions& threads;
   std::span<const Node* const> others = {};  // layers beside the node
 
-  Site of(const Node& other) const { return {graph, other, kernels, constants, wanted, threads}; }
+  Site of(const Node& other) const { return {graph, other, kernels, constants, wanted, arithmetic, threads}; }
   const Value& input(size_t i) const { return graph.value(node.inputs[i]); }
   const Value& output() const { return graph.value(node.output); }
   int64_t count() const { return element_count(output().shape); }

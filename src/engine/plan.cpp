@@ -154,9 +154,13 @@ struct Unplaced {
 
 }  // namespace
 
-Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), threads_(options.threads) {
+Plan::Plan(const Graph& graph, const PlanOptions& options)
+    : isa_(options.isa), arithmetic_(options.arithmetic), threads_(options.threads) {
   if (threads_.count < 1 || threads_.count > kMostThreads)
     throw Error("a plan has 1 to " + std::to_string(kMostThreads) + " threads");
+  if (arithmetic_ == Arithmetic::reduced && !has_reduced_arithmetic(isa_))
+    throw Error("reduced arithmetic needs instructions for bfloat16, which " + std::string(isa_name(isa_)) +
+                " does not have; take exact arithmetic");
   ConstantStore constants;
   Buffers buffers(graph, options.keep_all_values);
   std::vector<Unplaced> unplaced;
@@ -165,12 +169,10 @@ Plan::Plan(const Graph& graph, const PlanOptions& options) : isa_(options.isa), 
     if (std::holds_alternative<Reshape>(node.op) || together.done.contains(&node)) continue;
     const std::vector<const Node*>& others = together.others[&node];
     const auto cell = together.cells.find(&node);
-    const auto wanted = options.ways.find(node.name);
-    const std::string_view way = wanted == options.ways.end() ? std::string_view() : std::string_view(wanted->second);
     const auto calls = [&] {
       return cell == together.cells.end()
-                 ? make_calls(graph, node, kernels(isa_), constants, way, threads_, others)
-                 : std::vector{make_cell_call(graph, node, cell->second.nodes, kernels(isa_), constants, cell->second.places)};
+                 ? make_calls(graph, node, options, constants, others)
+                 : std::vector{make_cell_call(graph, node, cell->second.nodes, options, constants, cell->second.places)};
     };
     const bool writes_others = cell == together.cells.end() || options.keep_all_values;
     int64_t work = slimpilot::multiply_adds(graph, node);

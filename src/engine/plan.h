@@ -26,8 +26,8 @@ struct Call {
 };
 using AnyCall = std::variant<Call<Conv2dArgs>, Call<DenseArgs>, Call<DepthwiseArgs>, Call<PoolArgs>, Call<UnaryArgs>,
                              Call<LookupArgs>, Call<Curve16Args>, Call<Clamp16Args>, Call<BinaryArgs>, Call<ScaleArgs>,
-                             Call<EdgesArgs>, Call<LstmCellArgs>, Call<QuantizeArgs>, Call<RequantizeArgs>, Call<ConvLstm2dArgs>,
-                             Call<CopyArgs>, Call<SlopeArgs>, Call<Slope16Args>, Call<SoftmaxArgs>>;
+                             Call<EdgesArgs>, Call<LstmCellArgs>, Call<QuantizeArgs>, Call<RequantizeArgs>,
+                             Call<ConvLstm2dArgs>, Call<CopyArgs>, Call<SlopeArgs>, Call<Slope16Args>, Call<SoftmaxArgs>>;
 
 /// A share of a step that one thread computes, or one image of several.
 struct Part {
@@ -80,8 +80,14 @@ struct ThreadOptions {
   int64_t least_work = 100'000;  // multiply-adds that are worth the microsecond it takes to hand them to a thread
 };
 
+/// reduced: layers with real weights round them and their inputs to bfloat16; docs/reduced.md says what that costs. Integers
+/// and everything else are as in exact arithmetic.
+enum class Arithmetic : uint8_t { exact, reduced };
+constexpr std::string_view arithmetic_name(Arithmetic a) { return a == Arithmetic::exact ? "exact" : "reduced"; }
+
 struct PlanOptions {
   Isa isa = selected_isa();
+  Arithmetic arithmetic = Arithmetic::exact;
   Ways ways = {};                // steps that are not named have the way that mostly is the fastest; see choose_ways.h
   bool keep_all_values = false;  // every value keeps its own place, so that it can be read after a run
   ThreadOptions threads = {};    // change no result
@@ -89,11 +95,15 @@ struct PlanOptions {
 
 class Plan {
  public:
-  /// Throws Error when the graph holds something no kernel computes, naming the node, or when there is no such way or step.
+  /// Throws Error when the graph holds something no kernel computes, naming the node, when there is no such way or step, or no
+  /// reduced arithmetic on this instruction set.
   explicit Plan(const Graph& graph, const PlanOptions& options = {});
 
   Isa isa() const { return isa_; }
+  Arithmetic arithmetic() const { return arithmetic_; }
   const ThreadOptions& threads() const { return threads_; }
+  /// What another plan needs to compute the same numbers as fast, the ways apart.
+  PlanOptions options() const { return {.isa = isa_, .arithmetic = arithmetic_, .threads = threads_}; }
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<TensorView>& inputs() const { return inputs_; }
   const std::vector<TensorView>& outputs() const { return outputs_; }
@@ -105,6 +115,7 @@ class Plan {
 
  private:
   Isa isa_;
+  Arithmetic arithmetic_;
   ThreadOptions threads_;
   std::vector<Step> steps_;
   std::vector<TensorView> inputs_, outputs_, values_;

@@ -34,7 +34,8 @@ const void* ConstantStore::keep_bytes(std::span<const std::byte> data) {
 
 std::vector<const Node*> beside(const Graph& graph, size_t index, const KernelTable& kernels) {
   ConstantStore none;
-  const Site site{graph, graph.nodes[index], kernels, none, {}, {}};
+  const ThreadOptions one_thread;
+  const Site site{graph, graph.nodes[index], kernels, none, {}, Arithmetic::exact, one_thread};
   std::vector<const Node*> found;
   for (size_t i = index + 1; i < graph.nodes.size(); ++i)
     if (computes_together(site, graph.nodes[i])) found.push_back(&graph.nodes[i]);
@@ -59,14 +60,30 @@ std::optional<CellNodes> cell_of(const Graph& graph, const Node& hidden, const K
   return CellNodes{candidate, product, curve};
 }
 
-NodeCall make_cell_call(const Graph& graph, const Node& hidden, const CellNodes& cell, const KernelTable& kernels,
-                        ConstantStore& constants, const CellPlaces& places) {
-  return call_for(cell, {graph, hidden, kernels, constants, {}, {}}, places);
+namespace {
+
+Site site_of(const Graph& graph, const Node& node, const PlanOptions& options, ConstantStore& constants) {
+  const auto way = options.ways.find(node.name);
+  return {.graph = graph,
+          .node = node,
+          .kernels = kernels(options.isa),
+          .constants = constants,
+          .wanted = way == options.ways.end() ? std::string_view() : std::string_view(way->second),
+          .arithmetic = options.arithmetic,
+          .threads = options.threads};
 }
 
-std::vector<NodeCall> make_calls(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                                 std::string_view way, const ThreadOptions& threads, std::span<const Node* const> others) {
-  const Site site{graph, node, kernels, constants, way, threads, others};
+}  // namespace
+
+NodeCall make_cell_call(const Graph& graph, const Node& hidden, const CellNodes& cell, const PlanOptions& options,
+                        ConstantStore& constants, const CellPlaces& places) {
+  return call_for(cell, site_of(graph, hidden, options, constants), places);
+}
+
+std::vector<NodeCall> make_calls(const Graph& graph, const Node& node, const PlanOptions& options, ConstantStore& constants,
+                                 std::span<const Node* const> others) {
+  Site site = site_of(graph, node, options, constants);
+  site.others = others;
   return std::visit([&](const auto& op) { return calls_for(op, site); }, node.op);
 }
 

@@ -54,14 +54,12 @@ std::optional<CellNodes> cell_of(const Graph& graph, const Node& hidden, const K
 struct CellPlaces {
   ptrdiff_t input_gate, candidate, between;
 };
-NodeCall make_cell_call(const Graph& graph, const Node& hidden, const CellNodes& cell, const KernelTable& kernels,
+NodeCall make_cell_call(const Graph& graph, const Node& hidden, const CellNodes& cell, const PlanOptions& options,
                         ConstantStore& constants, const CellPlaces& places);
 
-/// The calls that compute a node, in order; one, but of a Concat one for each input. `others`: what `beside` says. `way`: the
-/// one that is wanted; empty: the plan's own choice. `threads`: how many parts it may have, and how small. Throws Error naming
-/// the node when no kernel computes it, or none of this name.
-std::vector<NodeCall> make_calls(const Graph& graph, const Node& node, const KernelTable& kernels, ConstantStore& constants,
-                                 std::string_view way = {}, const ThreadOptions& threads = {},
-                                 std::span<const Node* const> others = {});
+/// The calls that compute a node, in order; one, but of a Concat one for each input. `others`: what `beside` says. Throws Error
+/// naming the node when no kernel computes it, or none of the name that the options' ways want.
+std::vector<NodeCall> make_calls(const Graph& graph, const Node& node, const PlanOptions& options, ConstantStore& constants,
+                                 std::span<const Node* const> others);
 
 }  // namespace slimpilot

@@ -119,20 +119,46 @@ IntegerResult integer_result(const Site& s, int outputs) {
   return result;
 }
 
+/// Weights in the type that a kernel multiplies with; `bytes` are the value's own or those in `converted`.
+struct KernelWeights {
+  std::vector<std::byte> converted;
+  std::span<const std::byte> bytes;
+  size_t element_size;
+};
+
+KernelWeights as_they_are(const Value& weights) { return {{}, weights.data, element_size(weights.type)}; }
+
+template <class T, T (*convert)(float)>
+KernelWeights converted(const Value& weights) {
+  std::vector<T> numbers;
+  for (const float w : constant_as_floats(weights)) numbers.push_back(convert(w));
+  const auto bytes = std::as_bytes(std::span(numbers));
+  KernelWeights result{{bytes.begin(), bytes.end()}, {}, sizeof(T)};
+  result.bytes = result.converted;
+  return result;
+}
+
+float same_number(float w) { return w; }
+
 /// The variants of conv2d and dense.
 template <class Args>
 struct Variant {
   std::string_view suffix;
   PackedKernel<Args> PackedKernels<Args>::*kernel;
+  KernelWeights (*weights)(const Value&) = as_they_are;
 };
 
-/// By the types of activations and weights.
+/// By the types of activations and weights. float16 becomes float32, which is exact, in convolutions: they read their few
+/// weights from the cache again and again, and half the bytes would save nothing there.
 template <class Args>
-Variant<Args> variant_of(const Site& s, const Value& weights) {
+Variant<Args> variant_of(const Site& s) {
   using Kernels = PackedKernels<Args>;
-  const ElementType x = s.input(0).type, w = weights.type;
-  if (x == ElementType::f32 && w == ElementType::f32) return {"_f32", &Kernels::f32};
-  if (x == ElementType::f32 && w == ElementType::f16) return {"_f16", &Kernels::f16};
+  const ElementType x = s.input(0).type, w = s.constant(1).type;
+  const bool real = x == ElementType::f32 && (w == ElementType::f32 || w == ElementType::f16);
+  if (real && s.arithmetic == Arithmetic::reduced) return {"_bf16", &Kernels::bf16, converted<uint16_t, float_to_bfloat16>};
+  if (real && w == ElementType::f32) return {"_f32", &Kernels::f32};
+  if (real && std::is_same_v<Args, Conv2dArgs>) return {"_f32", &Kernels::f32, converted<float, same_number>};
+  if (real) return {"_f16", &Kernels::f16};
   if (x == ElementType::s8 && w == ElementType::s8) return {"_s8", &Kernels::s8};
   if (x == ElementType::s16 && w == ElementType::s8) return {"_s16", &Kernels::s16};
   if (x == ElementType::f32 && w == ElementType::s8) return {"_hybrid", &Kernels::hybrid};
@@ -146,14 +172,14 @@ constexpr size_t kStreamingBytes = 1 << 20;
 /// newest CPU, of those for weights of this size if there is one.
 template <class Args>
 const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
-                                  const Variant<Args>& variant, const Value& weights, const WeightShape& shape,
+                                  const Variant<Args>& variant, const KernelWeights& weights, const WeightShape& shape,
                                   std::vector<std::string_view>& ways) {
   const PackedKernels<Args>* choice = nullptr;
-  const bool streaming = weights.data.size() > kStreamingBytes;
+  const bool streaming = weights.bytes.size() > kStreamingBytes;
   for (const PackedKernels<Args>* kernels : known) {
     const PackedKernel<Args>& kernel = kernels->*variant.kernel;
     if (kernel.run == nullptr || (!s.others.empty() && !kernels->several) ||
-        !suits(kernel.layout.storage, weights.data, shape, element_size(weights.type)))
+        !suits(kernel.layout.storage, weights.bytes, shape, weights.element_size))
       continue;
     ways.push_back(kernels->name);
     const bool better = s.wanted.empty() ? choice == nullptr || kernels->streaming == streaming : kernels->name == s.wanted;
@@ -192,9 +218,10 @@ IntegerResult from_output(int first, const IntegerResult& all) {
 /// Chooses among the kernels for the types of activations and weights, and fills the arguments that they share.
 template <class Args>
 NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
-                     std::span<const std::string_view> names, std::span<const Share<Args>> shares, const Value& weights,
+                     std::span<const std::string_view> names, std::span<const Share<Args>> shares, const Value& all_weights,
                      const WeightShape& shape) {
-  const Variant<Args> variant = variant_of<Args>(s, weights);
+  const Variant<Args> variant = variant_of<Args>(s);
+  const KernelWeights weights = variant.weights(all_weights);
   std::vector<std::string_view> ways;
   const PackedKernels<Args>& kernels = chosen(s, known, variant, weights, shape, ways);
   const PackedKernel<Args>& kernel = kernels.*variant.kernel;
@@ -202,21 +229,19 @@ NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*
   const RealResult real_results = real ? real_result(s, shape.outputs) : RealResult{};
   const int layers = 1 + static_cast<int>(s.others.size());
   IntegerResult integer_results = real ? IntegerResult{} : integer_result(s, shape.outputs / layers);
-  if (weights.type == ElementType::s8) integer_results.weight_sum = s.keep_channels(weight_sums(weights, shape.outputs));
+  if (s.input(1).type == ElementType::s8) integer_results.weight_sum = s.keep_channels(weight_sums(all_weights, shape.outputs));
   const auto name = std::ranges::find_if(names, [&](std::string_view n) { return n.ends_with(variant.suffix); });
   NodeCall made{.kernel = *name, .way = kernels.name, .ways = std::move(ways)};
-  const size_t weight_size = element_size(weights.type);
-  const size_t output_bytes = weight_size * static_cast<size_t>(shape.rows) * static_cast<size_t>(shape.k);
+  const size_t output_bytes = weights.element_size * static_cast<size_t>(shape.rows) * static_cast<size_t>(shape.k);
   const void* kept = nullptr;
   for (const Share<Args>& share : shares) {
     Args args = share.args;
     args.real = from_output(share.first, real_results);
     args.integer = from_output(share.first, integer_results);
     if (kept == nullptr || share.outputs != shape.outputs) {  // shares of all outputs have the same weights
-      const auto own =
-          std::span(weights.data)
-              .subspan(output_bytes * static_cast<size_t>(share.first), output_bytes * static_cast<size_t>(share.outputs));
-      const auto packed = pack_weights(own, {share.outputs, shape.rows, shape.k}, weight_size, kernel.layout);
+      const auto own = weights.bytes.subspan(output_bytes * static_cast<size_t>(share.first),
+                                             output_bytes * static_cast<size_t>(share.outputs));
+      const auto packed = pack_weights(own, {share.outputs, shape.rows, shape.k}, weights.element_size, kernel.layout);
       kept = s.constants.keep(packed);
       made.weight_bytes += packed.size();
     }
@@ -227,21 +252,9 @@ NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*
   return made;
 }
 
-/// float16 as float32, which is exact. A convolution reads its few weights from the cache again and again: half the bytes would
-/// save nothing there.
-Value without_halves(const Value& weights) {
-  Value real = weights;
-  if (weights.type != ElementType::f16) return real;
-  const std::vector<float> numbers = constant_as_floats(weights);
-  const auto bytes = std::as_bytes(std::span(numbers));
-  real.type = ElementType::f32;
-  real.data.assign(bytes.begin(), bytes.end());
-  return real;
-}
-
 /// The weights of all layers, one behind the other.
 Value all_weights(const Site& s) {
-  Value all = without_halves(s.constant(1));
+  Value all = s.constant(1);
   for (const Node* other : s.others) {
     const Value& more = s.of(*other).constant(1);
     all.shape[0] += more.shape[0];
@@ -262,7 +275,7 @@ bool computes_together(const Site& s, const Node& other) {
   if (s.input(1).shape != o.input(1).shape || s.input(1).type != o.input(1).type || s.output().type != o.output().type)
     return false;
   constexpr int kLanes = 8;  // see Conv2dArgs
-  const auto variant = variant_of<Conv2dArgs>(s, s.input(1)).kernel;
+  const auto variant = variant_of<Conv2dArgs>(s).kernel;
   return s.output().shape[3] % kLanes == 0 && std::ranges::any_of(s.kernels.conv2d, [&](const Conv2dKernels* kernels) {
            return kernels->several && (kernels->*variant).run != nullptr;
          });
@@ -279,7 +292,7 @@ NodeCall call_for(const Conv2D& op, const Site& s) {
                                               element_size(s.output().type));
   args.pad_bottom = padded_extent(x[1], w[1], op.stride_h, op.padding).after;
   args.pad_right = padded_extent(x[2], w[2], op.stride_w, op.padding).after;
-  constexpr std::string_view names[] = {"conv2d_f32", "conv2d_s8", "conv2d_s16", "conv2d_hybrid"};
+  constexpr std::string_view names[] = {"conv2d_f32", "conv2d_bf16", "conv2d_s8", "conv2d_s16", "conv2d_hybrid"};
   return packed_call<Conv2dArgs>(s, s.kernels.conv2d, names, row_shares(s, args), weights, {w[0], w[1], w[2] * w[3]});
 }
 
@@ -287,7 +300,7 @@ NodeCall call_for(const Dense&, const Site& s) {
   const Shape& w = s.input(1).shape;
   DenseArgs args{};
   args.rows = s.input(0).shape[0], args.inputs = w[1], args.outputs = w[0];
-  constexpr std::string_view names[] = {"dense_f32", "dense_f16", "dense_s8", "dense_s16", "dense_hybrid"};
+  constexpr std::string_view names[] = {"dense_f32", "dense_f16", "dense_bf16", "dense_s8", "dense_s16", "dense_hybrid"};
   return packed_call<DenseArgs>(s, s.kernels.dense, names, output_shares(s, args), s.constant(1), {w[0], 1, w[1]});
 }
 

@@ -74,7 +74,7 @@ CameraLatency measure_camera_latency(const Plan& plan, const Preprocessing& prep
   };
   const auto loop_ms = [&](int64_t rounds) {
     return ms_of([&] {
-      volatile double sink = kernels(plan.isa()).limits.integer(rounds);
+      volatile double sink = kernels(plan.isa()).limits.integer.run(rounds);
       static_cast<void>(sink);
     });
   };
@@ -147,13 +147,13 @@ std::vector<std::byte> nonzero_numbers(const TensorView& tensor, Random& random)
 
 }  // namespace
 
-std::vector<double> measure_steps_without_zeros(const Graph& graph, const ThreadOptions& threads, size_t runs) {
-  const Plan plan(graph, {.threads = threads});
+std::vector<double> measure_steps_without_zeros(const Graph& graph, const Plan& plan, size_t runs) {
   std::vector<double> best(plan.steps().size(), std::numeric_limits<double>::infinity());
   size_t most = 1;
   for (const Step& step : plan.steps()) most = std::max(most, step.ways.size());
   for (size_t way = 0; way < most; ++way) {
-    PlanOptions options{.keep_all_values = true, .threads = threads};
+    PlanOptions options = plan.options();
+    options.keep_all_values = true;
     for (const Step& step : plan.steps())
       if (step.ways.size() > 1) options.ways[step.name] = step.ways[std::min(way, step.ways.size() - 1)];
     const Plan candidate(graph, options);

@@ -43,7 +43,7 @@ std::vector<double> measure_steps(const Plan& plan, const std::vector<std::vecto
 
 /// The same when no number of a step's first operand is zero, so that nothing can be left out, with the way that is the fastest
 /// then.
-std::vector<double> measure_steps_without_zeros(const Graph& graph, const ThreadOptions& threads, size_t runs);
+std::vector<double> measure_steps_without_zeros(const Graph& graph, const Plan& plan, size_t runs);
 
 /// For each step of the graph's plan the share (0 … 1) of its first operand's elements that are zero (integers: the zero
 /// point), over all inputs. Dense kernels may leave out the weights of those.

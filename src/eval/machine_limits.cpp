@@ -29,10 +29,13 @@ MachineLimits measure_limits(const Plan& plan) {
   const LimitLoops& loops = kernels(plan.isa()).limits;
   constexpr int64_t rounds = 200'000;
   MachineLimits limits;
-  limits.real_gmacs =
-      static_cast<double>(rounds * loops.real_macs_per_round) / best_seconds([&] { return loops.real(rounds); }) / 1e9;
-  limits.integer_gmacs =
-      static_cast<double>(rounds * loops.integer_macs_per_round) / best_seconds([&] { return loops.integer(rounds); }) / 1e9;
+  const auto gmacs = [](const LimitLoop& loop) {
+    if (loop.run == nullptr) return 0.0;
+    return static_cast<double>(rounds * loop.macs_per_round) / best_seconds([&] { return loop.run(rounds); }) / 1e9;
+  };
+  limits.real_gmacs = gmacs(loops.real);
+  if (plan.arithmetic() == Arithmetic::reduced) limits.reduced_gmacs = gmacs(loops.reduced);
+  limits.integer_gmacs = gmacs(loops.integer);
   size_t bytes = 0;
   for (const Step& step : plan.steps()) bytes += step.bytes;
   bytes = std::max<size_t>((bytes + 1023) / 1024 * 1024, 16384);
@@ -49,7 +52,9 @@ MachineLimits measure_limits(const Plan& plan) {
 
 double limit_ms(const Step& step, const MachineLimits& limits) {
   const bool integer = step.kernel.ends_with("_s8") || step.kernel.ends_with("_s16") || step.kernel.ends_with("_hybrid");
-  const double compute = static_cast<double>(step.multiply_adds) / (integer ? limits.integer_gmacs : limits.real_gmacs);
+  const bool reduced = step.kernel.ends_with("_bf16") && limits.reduced_gmacs > 0;  // the reference has no such loop
+  const double gmacs = integer ? limits.integer_gmacs : reduced ? limits.reduced_gmacs : limits.real_gmacs;
+  const double compute = static_cast<double>(step.multiply_adds) / gmacs;
   const double memory = static_cast<double>(step.bytes) / limits.read_gbytes;
   return std::max(compute, memory) / 1e6;
 }

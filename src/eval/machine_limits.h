@@ -7,7 +7,7 @@
 namespace slimpilot {
 
 struct MachineLimits {
-  double real_gmacs = 0, integer_gmacs = 0;  // 10⁹ multiply-adds per second in registers
+  double real_gmacs = 0, reduced_gmacs = 0, integer_gmacs = 0;  // 10⁹ multiply-adds per second in registers; reduced: bfloat16
   double read_gbytes = 0;  // 10⁹ bytes per second from a buffer as large as the plan's weights and activations
 };
 

@@ -112,6 +112,7 @@ Json to_json(const ModelResult& m) {
     json["latency_ms_p99.9"] = m.latency->p999_ms;
   }
   json["isa"] = m.isa;
+  json["arithmetic"] = m.arithmetic;
   json["threads"] = m.threads;
   json["outputs"] = Json::array();
   for (const OutputResult& o : m.outputs) {

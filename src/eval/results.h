@@ -62,7 +62,7 @@ struct ModelResult {
   std::optional<Deviation> deviation;  // from float32
   std::vector<OutputResult> outputs;
   std::optional<Latency> latency;
-  std::string isa;
+  std::string isa, arithmetic = "exact";
   int threads = 1;
   std::vector<LayerResult> layers;
   std::vector<DrivingResult> driving;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the state dictionary among a pickle's objects, and its tensors as torch._utils._rebuild_tensor_v2 would rebuild them.
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <set>
 
@@ -188,7 +187,7 @@ T element(std::string_view storage, uint64_t index) {
 float element_as_float(std::string_view type, std::string_view storage, uint64_t index) {
   if (type == "FloatStorage") return element<float>(storage, index);
   if (type == "HalfStorage") return half_to_float(element<uint16_t>(storage, index));
-  if (type == "BFloat16Storage") return std::bit_cast<float>(uint32_t{element<uint16_t>(storage, index)} << 16);
+  if (type == "BFloat16Storage") return bfloat16_to_float(element<uint16_t>(storage, index));
   if (type == "DoubleStorage") return static_cast<float>(element<double>(storage, index));
   return static_cast<float>(element<int64_t>(storage, index));
 }

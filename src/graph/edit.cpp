@@ -139,4 +139,14 @@ float half_to_float(uint16_t half) {
   return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
 }
 
+uint16_t float_to_bfloat16(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value), magnitude = bits & 0x7FFFFFFF;
+  const auto upper = static_cast<uint16_t>(bits >> 16);
+  if (magnitude > 0x7F800000) return upper | 0x40;    // NaN
+  if (magnitude < 0x00800000) return upper & 0x8000;  // subnormal
+  return static_cast<uint16_t>((bits + 0x7FFF + (upper & 1)) >> 16);
+}
+
+float bfloat16_to_float(uint16_t number) { return std::bit_cast<float>(uint32_t{number} << 16); }
+
 }  // namespace slimpilot

@@ -51,4 +51,9 @@ std::vector<float> constant_as_floats(const Value& value);
 uint16_t float_to_half(float value);
 float half_to_float(uint16_t half);
 
+/// bfloat16, the upper half of binary32; to bfloat16: round to nearest even, subnormal numbers become 0, as `vcvtneps2bf16`
+/// does.
+uint16_t float_to_bfloat16(float value);
+float bfloat16_to_float(uint16_t number);
+
 }  // namespace slimpilot

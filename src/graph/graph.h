@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one intermediate representation: a network as nodes in topological order over values. Every importer makes it,
 // every pass maps it to another, every exporter and the engine read it. Images are NHWC with batch 1; inside a
-// network the batch also holds the frames of a sequence, each computed by itself (ADR 0020).
+// network the batch also holds the frames of a sequence, each computed by itself (ADR 0021).
 #pragma once
 
 #include <cstddef>

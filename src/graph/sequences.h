@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers over sequences of images [1,T,H,W,C] as ops on images, which is all that graphs have (ADR 0020): frames lie in the
+// Layers over sequences of images [1,T,H,W,C] as ops on images, which is all that graphs have (ADR 0021): frames lie in the
 // batch, windows over time become channels.
 #pragma once
 

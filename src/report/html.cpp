@@ -63,6 +63,7 @@ std::string run_section(const ReportData& data) {
       {"Frames for calibration", data.calibration_frames ? number_text(data.calibration_frames, "{:.0f}") : ""},
       {"Compared with", data.reference},
       {"Instruction set", all_texts(data.techniques, [](const auto& t) { return t.isa; })},
+      {"Arithmetic", all_texts(data.techniques, [](const auto& t) { return t.arithmetic; })},
       {"Threads", all_texts(data.techniques, [](const auto& t) { return t.threads ? number_text(t.threads) : ""; })}};
   std::string html;
   for (const auto& [name, value] : facts)

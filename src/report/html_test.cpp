@@ -48,7 +48,7 @@ constexpr char kFull[] =
     R"({"command": "slimpilot optimize m.h5", "model": "models/m.h5", "frames": 30, "calibration_frames": 20,
   "techniques": [
     {"technique": "float32", "status": "ok", "size_bytes": 2097152, "slim_bytes": null, "mse": 0.5, "mae": 0.25, "sqnr_db": null,
-     "max_difference": 0, "latency_ms_p50": 0.5, "latency_ms_p99": 0.75, "isa": "avx2", "threads": 1,
+     "max_difference": 0, "latency_ms_p50": 0.5, "latency_ms_p99": 0.75, "isa": "avx2", "arithmetic": "reduced", "threads": 1,
      "outputs": [{"name": "v", "mse": 0.5}, {"name": "w", "mse": 0.125}], "command": "make float32",
      "driving": [{"circuit": "simple", "drives": 20, "drives_finished": 18, "success_rate_95": [0.7, 0.97], "lap_seconds": 53.2,
                   "lateral_error_mean_m": 0.123, "lateral_error_p95_m": 0.3, "picture": "a.svg"}]},

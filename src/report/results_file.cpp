@@ -133,6 +133,7 @@ ReportTechnique read_technique(const Object& object) {
           .status = object.text("status"),
           .command = object.text("command"),
           .isa = object.text("isa"),
+          .arithmetic = object.text("arithmetic"),
           .size_bytes = object.number("size_bytes"),
           .slim_bytes = object.number("slim_bytes"),
           .latency_ms_p50 = object.number("latency_ms_p50"),

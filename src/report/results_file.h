@@ -34,7 +34,7 @@ struct ReportLayer {
 };
 
 struct ReportTechnique {
-  std::string name, status, command, isa;
+  std::string name, status, command, isa, arithmetic;
   MaybeNumber size_bytes, slim_bytes, latency_ms_p50, latency_ms_p99, threads;
   ReportErrors errors;
   std::vector<ReportOutput> outputs;

@@ -105,15 +105,16 @@ struct PackedKernel {
   KernelFunction<Args> run;
 };
 
-/// One way to compute an op, by the types of activations and weights: f32 (f32, f32), f16 (f32, f16), s8 (s8, s8),
-/// s16 (s16, s8), hybrid (f32 quantized on the fly to 8 bits, s8). A variant whose `run` is null is left to others. All ways
-/// compute the same numbers, real ones too: each output is one sum, in the order of its inputs.
+/// One way to compute an op, by the types of activations and weights: f32 (f32, f32), f16 (f32, f16), bf16 (f32 rounded on the
+/// fly, bfloat16), s8 (s8, s8), s16 (s16, s8), hybrid (f32 quantized on the fly to 8 bits, s8). A variant whose `run` is null
+/// is left to others. All ways compute the same numbers, real ones too: each output is one sum, in the order of its inputs;
+/// bf16: of two inputs of a pair the second one first (docs/reduced.md).
 template <class Args>
 struct PackedKernels {
   const char* name;        // "avx2", …; unique among those of an op
   bool streaming = false;  // made for weights that do not stay in the cache
   bool several = false;    // computes several layers at once
-  PackedKernel<Args> f32, f16, s8, s16, hybrid;
+  PackedKernel<Args> f32, f16, bf16, s8, s16, hybrid;
 };
 
 }  // namespace slimpilot

@@ -2,6 +2,7 @@
 // The tables: each instruction set starts as the one before it and names only what it does better.
 #include "engine/kernels/kernels.h"
 
+#include <algorithm>
 #include <array>
 
 namespace slimpilot {
@@ -27,8 +28,9 @@ void take(Function& kernel, Function better) {
 }
 
 [[maybe_unused]] void take_limits(LimitLoops& loops, const LimitLoops& better) {
-  if (better.real != nullptr) loops.real = better.real, loops.real_macs_per_round = better.real_macs_per_round;
-  if (better.integer != nullptr) loops.integer = better.integer, loops.integer_macs_per_round = better.integer_macs_per_round;
+  if (better.real.run != nullptr) loops.real = better.real;
+  if (better.reduced.run != nullptr) loops.reduced = better.reduced;
+  if (better.integer.run != nullptr) loops.integer = better.integer;
   take(loops.read, better.read);
 }
 
@@ -62,6 +64,17 @@ void make_levels(KernelTable table, Tables& tables) {
   table.dense.insert(table.dense.end(), {&avx512vbmi::dense_bitmask, &avx512vbmi::dense_slots, &avx512vbmi::dense_codebook});
   take_elementwise(table.elementwise, avx512vbmi::elementwise);
   tables[static_cast<size_t>(Isa::avx512vbmi)] = table;
+
+  table.conv2d.push_back(&avx512bf16::conv2d);
+  table.dense.insert(table.dense.end(), {&avx512bf16::dense, &avx512bf16::dense_streaming});
+  take_limits(table.limits, avx512bf16::limit_loops);
+  tables[static_cast<size_t>(Isa::avx512bf16)] = table;
+
+  std::erase(table.conv2d, &avx512bf16::conv2d);  // its sums have another order, and all ways of a table give the same bits
+  table.conv2d.push_back(&amx::conv2d);
+  table.dense.push_back(&amx::dense);
+  take_limits(table.limits, amx::limit_loops);
+  tables[static_cast<size_t>(Isa::amx)] = table;
 }
 #elif defined(__aarch64__)
 void make_levels(KernelTable table, Tables& tables) {
@@ -96,6 +109,10 @@ Tables make_tables() {
 const KernelTable& kernels(Isa isa) {
   static const Tables tables = make_tables();
   return tables[static_cast<size_t>(isa)];
+}
+
+bool has_reduced_arithmetic(Isa isa) {
+  return std::ranges::any_of(kernels(isa).conv2d, [](const Conv2dKernels* way) { return way->bf16.run != nullptr; });
 }
 
 }  // namespace slimpilot

@@ -29,4 +29,7 @@ struct KernelTable {
 /// The kernels of a supported instruction set.
 const KernelTable& kernels(Isa isa);
 
+/// Whether it computes with bfloat16 (docs/reduced.md).
+bool has_reduced_arithmetic(Isa isa);
+
 }  // namespace slimpilot

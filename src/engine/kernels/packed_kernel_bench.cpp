@@ -31,8 +31,8 @@ struct Buffers {
   void run(benchmark::State& state, const PackedKernel<Args>& kernel, Args args, int64_t multiply_adds) {
     args.weights = weights.data();
     args.real = {reals.data(), reals.data(), -1e30f, 1e30f};
-    args.integer = {integers.data(), wide.data(), integers.data(), shifts.data(), integers.data(), 0, 0, -128, 127, false, true,
-                    zeros.data(),    low.data(),  high.data()};
+    args.integer = {integers.data(), wide.data(), integers.data(), shifts.data(), integers.data(), 0, 0, -128, 127,
+                    false,           true,        zeros.data(),    low.data(),    high.data()};
     const Io io{{input.data(), nullptr}, output.data(), scratch.data()};
     for (auto _ : state) kernel.run(args, io);
     state.SetItemsProcessed(state.iterations() * multiply_adds);
@@ -41,10 +41,15 @@ struct Buffers {
 
 template <class Kernels>
 const auto& variant_of(const Kernels& k, const std::string& variant) {
-  return variant == "f32" ? k.f32 : variant == "f16" ? k.f16 : variant == "s8" ? k.s8 : variant == "s16" ? k.s16 : k.hybrid;
+  return variant == "f32"    ? k.f32
+         : variant == "f16"  ? k.f16
+         : variant == "bf16" ? k.bf16
+         : variant == "s8"   ? k.s8
+         : variant == "s16"  ? k.s16
+                             : k.hybrid;
 }
 
-size_t weight_size(const std::string& variant) { return variant == "f32" ? 4 : variant == "f16" ? 2 : 1; }
+size_t weight_size(const std::string& variant) { return variant == "f32" ? 4 : variant.ends_with("f16") ? 2 : 1; }
 
 /// PilotNet's second convolution: 31×98×24 to 14×47×36, 5×5, stride 2.
 void bench_conv2d(benchmark::State& state, const Conv2dKernels& way, const std::string& variant) {
@@ -108,7 +113,7 @@ void bench_dense_half(benchmark::State& state, const DenseKernels& way, const st
 const int kRegistered = [] {
   const auto add = [](const std::string& op, const auto& ways, auto function) {
     for (const auto* way : ways)
-      for (const std::string variant : {"f32", "f16", "s8", "s16", "hybrid"})
+      for (const std::string variant : {"f32", "f16", "bf16", "s8", "s16", "hybrid"})
         if (variant_of(*way, variant).run != nullptr)
           benchmark::RegisterBenchmark((op + "_" + variant + "/" + way->name).c_str(), function, *way, variant);
   };

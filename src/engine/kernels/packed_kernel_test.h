@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of conv2d and dense share: random and extreme data for all five variants, and running a kernel of any
+// What the tests of conv2d and dense share: random and extreme data for all variants, and running a kernel of any
 // instruction set on them.
 #pragma once
 
@@ -18,8 +18,8 @@
 
 namespace slimpilot {
 
-enum class Variant { f32, f16, s8, s16, hybrid };
-inline constexpr Variant kVariants[] = {Variant::f32, Variant::f16, Variant::s8, Variant::s16, Variant::hybrid};
+enum class Variant { f32, f16, bf16, s8, s16, hybrid };
+inline constexpr Variant kVariants[] = {Variant::f32, Variant::f16, Variant::bf16, Variant::s8, Variant::s16, Variant::hybrid};
 
 /// `extreme`: integers only at the ends of their types, weights of −128, end zero points. `large_factors`: results are rescaled
 /// by more than 1, for which there is no short way.
@@ -34,7 +34,7 @@ struct PackedCase {
 };
 
 inline size_t input_size(Variant v) { return v == Variant::s8 ? 1 : v == Variant::s16 ? 2 : 4; }
-inline size_t weight_size(Variant v) { return v == Variant::f32 ? 4 : v == Variant::f16 ? 2 : 1; }
+inline size_t weight_size(Variant v) { return v == Variant::f32 ? 4 : v == Variant::f16 || v == Variant::bf16 ? 2 : 1; }
 
 /// All memory that one call needs.
 class PackedData {
@@ -149,6 +149,8 @@ class PackedData {
         put(weights, real);
       else if (case_.variant == Variant::f16)
         put(weights, float_to_half(real));
+      else if (case_.variant == Variant::bf16)
+        put(weights, float_to_bfloat16(real));
       else {
         const int w = zero                                      ? 0
                       : case_.suited == WeightStorage::codebook ? one_of_sixteen(i / per_output)
@@ -180,12 +182,16 @@ auto& variant_of(Kernels& kernels, Variant variant) {
   switch (variant) {
     case Variant::f32: return kernels.f32;
     case Variant::f16: return kernels.f16;
+    case Variant::bf16: return kernels.bf16;
     case Variant::s8: return kernels.s8;
     case Variant::s16: return kernels.s16;
     case Variant::hybrid: return kernels.hybrid;
   }
   __builtin_unreachable();
 }
+
+/// Whether kernels of the instruction set compute it at all.
+inline bool is_known(Isa isa, Variant variant) { return variant != Variant::bf16 || has_reduced_arithmetic(isa); }
 
 /// Every way to compute `variant` with such weights gives what is expected, and real ones the same numbers as each other.
 /// Returns how many there are.

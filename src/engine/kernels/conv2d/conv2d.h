@@ -6,8 +6,8 @@
 
 namespace slimpilot {
 
-/// There is no f16: plans make float16 weights of convolutions float32. `…_skip` leave out inputs that are zero at all pixels
-/// of a tile.
+/// There is no f16: plans make float16 weights of convolutions float32 (or bfloat16). `…_skip` leave out inputs that are zero
+/// at all pixels of a tile.
 using Conv2dKernels = PackedKernels<Conv2dArgs>;
 
 /// Bytes of scratch that suffice for every kernel: the padded image in the kernel's own input type, a bit for each of its
@@ -32,6 +32,12 @@ extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_256_skip;  //
 }
 namespace avx512vnni {
 extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_narrow;  // s8, s16 and hybrid only; skip, narrow: s8
+}
+namespace avx512bf16 {
+extern const Conv2dKernels conv2d;  // bf16 only; registers of 256 bits
+}
+namespace amx {
+extern const Conv2dKernels conv2d;  // s8 and bf16, whose sums have an order of their own
 }
 namespace neon {
 extern const Conv2dKernels conv2d;

@@ -50,6 +50,27 @@ void conv2d_real(const Conv2dArgs& a, const Io& io) noexcept {
 
 float as_is(float w) { return w; }
 
+/// Numbers rounded to bfloat16, whose products are exact in float32, are added as `vdpbf16ps` does: in each row of the window
+/// two neighbours at a time, the second one first. docs/reduced.md has the error.
+void conv2d_bf16(const Conv2dArgs& a, const Io& io) noexcept {
+  const auto* x = static_cast<const float*>(io.input[0]);
+  const auto* w = static_cast<const uint16_t*>(a.weights);
+  auto* y = static_cast<float*>(io.output);
+  const int run = a.kernel_w * a.in_c;
+  for_each_output(a, [&](int index, int o, int oy, int ox) {
+    float sum = a.real.bias[o];
+    const auto add = [&](int ky, int k) {
+      const int iy = oy * a.stride_h - a.pad_top + ky, ix = ox * a.stride_w - a.pad_left + k / a.in_c;
+      if (k >= run || iy < 0 || iy >= a.in_h || ix < 0 || ix >= a.in_w) return;
+      const float input = bfloat16_to_float(float_to_bfloat16(x[(iy * a.in_w + ix) * a.in_c + k % a.in_c]));
+      sum += input * bfloat16_to_float(w[(o * a.kernel_h + ky) * run + k]);
+    };
+    for (int ky = 0; ky < a.kernel_h; ++ky)
+      for (int k = 0; k < run; k += 2) add(ky, k + 1), add(ky, k);
+    y[index] = std::clamp(sum, a.real.low, a.real.high);
+  });
+}
+
 void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
   const auto* x = static_cast<const int8_t*>(io.input[0]);
   const auto* w = static_cast<const int8_t*>(a.weights);
@@ -101,6 +122,7 @@ void conv2d_f16(const Conv2dArgs& a, const Io& io) noexcept { conv2d_real<uint16
 const Conv2dKernels conv2d = {
     .name = "reference",
     .f32 = {kPlain, conv2d_real<float, as_is>},
+    .bf16 = {kPlain, conv2d_bf16},
     .s8 = {kPlain, conv2d_s8},
     .s16 = {kPlain, conv2d_s16},
     .hybrid = {kPlain, conv2d_hybrid},

@@ -32,6 +32,12 @@ extern const DenseKernels dense, dense_256, dense_streaming;  // s8, s16 and hyb
 namespace avx512vbmi {
 extern const DenseKernels dense_bitmask, dense_slots, dense_codebook;  // for weights that suit them
 }
+namespace avx512bf16 {
+extern const DenseKernels dense, dense_streaming;  // bf16 only
+}
+namespace amx {
+extern const DenseKernels dense;  // s8 only; in conv2d_amx.cpp
+}
 namespace neon {
 extern const DenseKernels dense, dense_streaming;
 }

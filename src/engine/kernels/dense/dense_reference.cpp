@@ -37,6 +37,7 @@ void dense_rows(const DenseArgs& a, const Io& io, KernelFunction<Conv2dArgs> con
 constexpr PackedLayout kPlain{.lanes = 1, .max_block = 1, .group = 1};
 
 void dense_f32(const DenseArgs& a, const Io& io) noexcept { dense_rows<float, float>(a, io, conv2d.f32.run); }
+void dense_bf16(const DenseArgs& a, const Io& io) noexcept { dense_rows<float, float>(a, io, conv2d.bf16.run); }
 void dense_f16(const DenseArgs& a, const Io& io) noexcept { dense_rows<float, float>(a, io, conv2d_f16); }
 void dense_s8(const DenseArgs& a, const Io& io) noexcept { dense_rows<int8_t, int8_t>(a, io, conv2d.s8.run); }
 void dense_s16(const DenseArgs& a, const Io& io) noexcept { dense_rows<int16_t, int16_t>(a, io, conv2d.s16.run); }
@@ -48,6 +49,7 @@ const DenseKernels dense = {
     .name = "reference",
     .f32 = {kPlain, dense_f32},
     .f16 = {kPlain, dense_f16},
+    .bf16 = {kPlain, dense_bf16},
     .s8 = {kPlain, dense_s8},
     .s16 = {kPlain, dense_s16},
     .hybrid = {kPlain, dense_hybrid},

@@ -14,12 +14,13 @@ void compare_all(int rows, int inputs, int outputs, bool extreme, WeightStorage 
     const PackedData data({variant, rows * inputs, rows * outputs, {outputs, 1, inputs}, extreme, 0, suited}, 11);
     const auto expected = data.run(variant_of(reference::dense, variant), args, dense_scratch_bytes(args));
     for (const Isa isa : supported_isas()) {
+      if (!is_known(isa, variant)) continue;
       SCOPED_TRACE(std::string(isa_name(isa)) + " variant " + std::to_string(static_cast<int>(variant)) + " " +
                    std::to_string(rows) + " rows, " + std::to_string(inputs) + " to " + std::to_string(outputs));
       const int ways = expect_all_same(kernels(isa).dense, data, variant, args, dense_scratch_bytes(args), expected, inputs);
       const bool encoded = suited == WeightStorage::bitmask ? variant == Variant::f32
                                                             : suited != WeightStorage::plain && weight_size(variant) == 1;
-      EXPECT_GE(ways, isa == Isa::avx512vbmi && encoded ? 3 : 1) << "plain ones and one that decodes";
+      EXPECT_GE(ways, isa >= Isa::avx512vbmi && isa < Isa::neon && encoded ? 3 : 1) << "plain ones and one that decodes";
     }
   }
 }

@@ -103,7 +103,7 @@ struct ElementwiseKernels {
   KernelFunction<DepthwiseArgs> depthwise_f32, depthwise_s8, depthwise_s16;
   KernelFunction<EdgesArgs> edges;
   KernelFunction<LstmCellArgs> lstm_cell_s8;  // null: its parts are computed one by one
-  KernelFunction<SlopeArgs> leaky_relu;  // f32
+  KernelFunction<SlopeArgs> leaky_relu;       // f32
   KernelFunction<Slope16Args> leaky_relu_s16;
   KernelFunction<SoftmaxArgs> softmax;  // f32
 };

@@ -11,8 +11,8 @@ void multiply_s8(const BinaryArgs& a, const Io& io) noexcept {
   const __m256i scalar = V::same(*z);
   auto* y = static_cast<int8_t*>(io.output);
   for (int64_t i = 0; i < a.count; i += 32) {
-    const V::Bytes bytes = a.b_is_scalar ? products.of_32(x + i, [&](int) { return scalar; })
-                                         : products.of_32(x + i, [&](int k) { return V::load_s8(z + i + k); });
+    const V::Bytes bytes = a.b_count == 1 ? products.of_32(x + i, [&](int) { return scalar; })
+                                          : products.of_32(x + i, [&](int k) { return V::load_s8(z + i + k); });
     if (a.count - i >= 32)
       __builtin_memcpy(y + i, &bytes, sizeof bytes);
     else

@@ -7,12 +7,15 @@
 
 namespace slimpilot {
 
-/// Each loop does `rounds` · macs_per_round multiply-adds; the sum of what was computed is returned, so nothing is left out.
+/// `run` does `rounds` · macs_per_round multiply-adds; the sum of what was computed is returned, so nothing is left out. Null:
+/// there is none.
+struct LimitLoop {
+  double (*run)(int64_t rounds) noexcept;
+  int64_t macs_per_round;
+};
+
 struct LimitLoops {
-  double (*real)(int64_t rounds) noexcept;
-  int64_t real_macs_per_round;
-  double (*integer)(int64_t rounds) noexcept;
-  int64_t integer_macs_per_round;
+  LimitLoop real, reduced, integer;  // reduced: bfloat16
   /// Reads `bytes` (a multiple of 1024, 64-byte aligned) once.
   double (*read)(const void* data, size_t bytes) noexcept;
 };
@@ -28,6 +31,12 @@ extern const LimitLoops limit_loops;  // integers as avx2
 }
 namespace avx512vnni {
 extern const LimitLoops limit_loops;
+}
+namespace avx512bf16 {
+extern const LimitLoops limit_loops;  // bfloat16 only
+}
+namespace amx {
+extern const LimitLoops limit_loops;  // bfloat16 and integers
 }
 namespace neon {
 extern const LimitLoops limit_loops;

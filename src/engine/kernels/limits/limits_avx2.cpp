@@ -5,7 +5,7 @@
 
 namespace slimpilot::avx2 {
 
-const LimitLoops limit_loops = {multiply_add_loop<FloatAvx2>, kMacsPerRound<FloatAvx2>, multiply_add_loop<IntegerAvx2>,
-                                kMacsPerRound<IntegerAvx2>, read_loop<FloatAvx2>};
+const LimitLoops limit_loops = {
+    .real = kMultiplyAddLoop<FloatAvx2>, .integer = kMultiplyAddLoop<IntegerAvx2>, .read = read_loop<FloatAvx2>};
 
 }  // namespace slimpilot::avx2

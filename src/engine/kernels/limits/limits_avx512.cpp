@@ -5,6 +5,6 @@
 
 namespace slimpilot::avx512 {
 
-const LimitLoops limit_loops = {multiply_add_loop<FloatAvx512>, kMacsPerRound<FloatAvx512>, nullptr, 0, read_loop<FloatAvx512>};
+const LimitLoops limit_loops = {.real = kMultiplyAddLoop<FloatAvx512>, .read = read_loop<FloatAvx512>};
 
 }  // namespace slimpilot::avx512

@@ -5,6 +5,6 @@
 
 namespace slimpilot::avx512vnni {
 
-const LimitLoops limit_loops = {nullptr, 0, multiply_add_loop<IntegerAvx512Vnni>, kMacsPerRound<IntegerAvx512Vnni>, nullptr};
+const LimitLoops limit_loops = {.integer = kMultiplyAddLoop<IntegerAvx512Vnni>};
 
 }  // namespace slimpilot::avx512vnni

@@ -38,9 +38,6 @@ struct Chains<V, 0> {
 constexpr int kChains = 12;  // few enough for the registers of every instruction set
 
 template <class V>
-int64_t constexpr kMacsPerRound = int64_t{kChains} * V::kLanes* V::kGroup;
-
-template <class V>
 double multiply_add_loop(int64_t rounds) noexcept {
   alignas(64) typename V::In x[64] = {};
   alignas(64) typename V::Sum zeros[V::kLanes] = {};
@@ -51,6 +48,9 @@ double multiply_add_loop(int64_t rounds) noexcept {
   for (int64_t i = 0; i < rounds; ++i) chains.multiply_add(input, weight);
   return chains.total();
 }
+
+template <class V>
+constexpr LimitLoop kMultiplyAddLoop{multiply_add_loop<V>, int64_t{kChains} * V::kLanes* V::kGroup};
 
 template <class V>
 double read_loop(const void* data, size_t bytes) noexcept {

@@ -5,7 +5,7 @@
 
 namespace slimpilot::neon {
 
-const LimitLoops limit_loops = {multiply_add_loop<FloatNeon>, kMacsPerRound<FloatNeon>, multiply_add_loop<IntegerNeon>,
-                                kMacsPerRound<IntegerNeon>, read_loop<FloatNeon>};
+const LimitLoops limit_loops = {
+    .real = kMultiplyAddLoop<FloatNeon>, .integer = kMultiplyAddLoop<IntegerNeon>, .read = read_loop<FloatNeon>};
 
 }  // namespace slimpilot::neon

@@ -5,6 +5,6 @@
 
 namespace slimpilot::neon_dotprod {
 
-const LimitLoops limit_loops = {nullptr, 0, multiply_add_loop<IntegerNeonDotprod>, kMacsPerRound<IntegerNeonDotprod>, nullptr};
+const LimitLoops limit_loops = {.integer = kMultiplyAddLoop<IntegerNeonDotprod>};
 
 }  // namespace slimpilot::neon_dotprod

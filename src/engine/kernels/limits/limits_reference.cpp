@@ -34,6 +34,6 @@ double read_loop(const void* data, size_t bytes) noexcept {
 
 }  // namespace
 
-const LimitLoops limit_loops = {real_loop, kChains, integer_loop, kChains, read_loop};
+const LimitLoops limit_loops = {.real = {real_loop, kChains}, .integer = {integer_loop, kChains}, .read = read_loop};
 
 }  // namespace slimpilot::reference
