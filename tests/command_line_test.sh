@@ -55,7 +55,7 @@ expect 2 "--epochs must be" train pilotnet --data nowhere --out m.tflite --epoch
 
 expect_error "nowhere/model.h5" info nowhere/model.h5
 expect_error "nowhere/model.tflite" info nowhere/model.tflite
-expect_error ".pt and .ckpt are read" info model.onnx
+expect_error ".pt and .ckpt are read" info model.pb
 expect_error "nowhere/model.ckpt" info nowhere/model.ckpt
 expect_error "model.state_dict()" info "$source/tests/golden/torch/whole_module.pth"
 expect_error "pilotnet_same" info random:nonsense
@@ -85,7 +85,7 @@ expect 0 "plain.slim" convert lstm.slim plain.slim --plain
 expect 0 "as .slim:" info plain.slim
 holds output "entropy bits"
 holds output "dense zstd planes"
-expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.onnx
+expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.h5
 
 expect 2 "--camera-runs must be 1 to" bench lstm.tflite --camera-runs 0
 expect 0 "2 threads" bench lstm.tflite --seconds 0.1 --camera-runs 10 --threads 2
