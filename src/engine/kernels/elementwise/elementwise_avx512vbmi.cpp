@@ -31,19 +31,21 @@ void lookup_alone(const LookupArgs& a, const int8_t* x, int8_t* y) {
   }
 }
 
-/// 64 elements through the table of each of up to 64 channels, of which each takes its own.
+constexpr int kMostTables = 4;
+
+/// 64 elements go through the tables of all channels, and each takes what its own says; whose it is repeats after so many
+/// vectors as there are channels.
 void lookup_channels(const LookupArgs& a, const int8_t* x, int8_t* y) {
-  const int64_t period = a.channels;
-  for (int c = 0; c < a.channels; ++c) {
-    const Table table(a.table + c * 256);
-    int64_t phase = 0;  // the channel of the first element
-    for (int64_t i = 0; i < a.count; i += 64) {
-      __mmask64 own = 0;
-      for (int64_t lane = (c - phase + period) % period; lane < 64; lane += period) own |= __mmask64{1} << lane;
-      own &= first_lanes(a.count - i);
-      _mm512_mask_storeu_epi8(y + i, own, table(_mm512_maskz_loadu_epi8(own, x + i)));
-      phase = (phase + 64) % period;
-    }
+  __mmask64 own[kMostTables][kMostTables] = {};  // by vector and channel
+  for (int i = 0; i < 64 * a.channels; ++i) own[i / 64][i % a.channels] |= __mmask64{1} << (i % 64);
+  const Table tables[kMostTables] = {Table(a.table), Table(a.table + 256), Table(a.table + 256 * (a.channels > 2 ? 2 : 0)),
+                                     Table(a.table + 256 * (a.channels > 3 ? 3 : 0))};
+  for (int64_t i = 0, vector = 0; i < a.count; i += 64, vector = vector + 1 == a.channels ? 0 : vector + 1) {
+    const __mmask64 lanes = first_lanes(a.count - i);
+    const __m512i numbers = _mm512_maskz_loadu_epi8(lanes, x + i);
+    __m512i found = tables[0](numbers);
+    for (int c = 1; c < a.channels; ++c) found = _mm512_mask_mov_epi8(found, own[vector][c], tables[c](numbers));
+    _mm512_mask_storeu_epi8(y + i, lanes, found);
   }
 }
 
@@ -52,7 +54,7 @@ void lookup_s8(const LookupArgs& a, const Io& io) noexcept {
   auto* y = static_cast<int8_t*>(io.output);
   if (a.channels == 1)
     lookup_alone(a, x, y);
-  else if (a.channels <= 4)
+  else if (a.channels <= kMostTables)
     lookup_channels(a, x, y);
   else
     reference::elementwise.lookup_s8(a, io);
