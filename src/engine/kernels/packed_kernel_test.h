@@ -22,7 +22,7 @@ enum class Variant { f32, f16, bf16, s8, s16, hybrid };
 inline constexpr Variant kVariants[] = {Variant::f32, Variant::f16, Variant::bf16, Variant::s8, Variant::s16, Variant::hybrid};
 
 /// `extreme`: integers only at the ends of their types, weights of −128, end zero points. `large_factors`: results are rescaled
-/// by more than 1, for which there is no short way.
+/// by more than 1, for which there is no short way (int8 only).
 struct PackedCase {
   Variant variant;
   int inputs, outputs;  // elements in and out
@@ -53,7 +53,8 @@ class PackedData {
       bias32[o] = static_cast<int32_t>(random_.uniform(-1e5, 1e5));
       bias64[o] = static_cast<int64_t>(random_.uniform(-1e8, 1e8));
       const double typical = c.variant == Variant::s16 ? 32768.0 * 128 * std::sqrt(k) / 4e4 : 128.0 * 128 * std::sqrt(k) / 150;
-      const FixedPoint fixed = fixed_point(c.large_factors ? random_.uniform(0.25, 1e6) : random_.uniform(0.5, 2) / typical);
+      const FixedPoint fixed = fixed_point(c.large_factors && c.variant == Variant::s8 ? random_.uniform(0.25, 1e6)
+                                                                                       : random_.uniform(0.5, 2) / typical);
       multiplier[o] = fixed.multiplier, shift[o] = fixed.shift;
     }
   }
