@@ -90,6 +90,14 @@ TEST(Concat, PutsInputsBehindEachOtherAlongAnyAxis) {
   }
 }
 
+TEST(Concat, RefusesInputsOfAnotherType) {
+  const Net net({1, 3}, [](Net& n, ValueId x) {
+    const std::vector<uint16_t> halves{0x3C00, 0x4000};
+    return n.node("y", Concat{1}, {x, add_constant(n.graph, "c", {1, 2}, ElementType::f16, std::span(halves))});
+  });
+  EXPECT_THROW(Plan(net.graph), Error);
+}
+
 TEST(Permute, MovesEveryElement) {
   const Shape x{2, 3, 4, 5};
   for (const std::vector<int>& order : {std::vector{0, 1, 2, 3}, {0, 3, 1, 2}, {3, 2, 1, 0}, {0, 2, 1, 3}, {1, 0, 2, 3}}) {
