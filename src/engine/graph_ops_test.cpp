@@ -224,6 +224,29 @@ TEST(Batch, IsComputedImageByImage) {
   }
 }
 
+/// So do layers that run over sequences.
+TEST(Batch, HasSequencesEachByItself) {
+  for (const bool images : {false, true}) {
+    const auto build = [&](Net& n, ValueId x) {
+      n.random = Random(9);  // the same weights for both
+      const auto weights = [&](const std::string& name, int inputs) {
+        return n.constant(name, images ? Shape{8, 2, 1, inputs} : Shape{8, inputs});
+      };
+      const ValueId kernel = weights("kernel", images ? 1 : 2), recurrent = weights("recurrent", 2);
+      return n.node("y", images ? Op(ConvLstm2D{}) : Op(Lstm{}), {x, kernel, recurrent, n.constant("b", {8})});
+    };
+    const auto shape = [&](int sequences) { return images ? Shape{sequences, 4, 2, 1, 1} : Shape{sequences, 4, 2}; };
+    const Net batch(shape(3), build);
+    const Plan plan(Net(shape(1), build).graph);
+    std::vector<float> expected;
+    for (auto first = batch.input.begin(); first < batch.input.end(); first += 8) {
+      const auto part = outputs_of(plan, {first, first + 8});
+      expected.insert(expected.end(), part.begin(), part.end());
+    }
+    for (const int threads : {1, 3}) EXPECT_EQ(outputs_of(Plan(batch.graph, {.threads = {threads, 1}}), batch.input), expected);
+  }
+}
+
 /// Calls each(frame, y, x) for the cells of a window [t,h,w] that lie inside a sequence.
 template <class F>
 void for_window(const Shape& x, const int (&first)[3], const int (&window)[3], F&& each) {
