@@ -23,6 +23,7 @@ CopyArgs single_run(int64_t bytes) {
 
 NodeCall call_for(const Concat& op, const Site& s, size_t input) {
   const Value &x = s.input(input), &y = s.output();
+  if (x.type != y.type) s.fail("cannot combine different types");
   if (x.quantization != y.quantization) s.fail("input " + std::to_string(input) + " has another quantization than the output");
   const auto axis = static_cast<size_t>(op.axis);
   const int64_t outer = element_count({x.shape.begin(), x.shape.begin() + op.axis});

@@ -90,6 +90,14 @@ TEST(Concat, PutsInputsBehindEachOtherAlongAnyAxis) {
   }
 }
 
+TEST(Concat, RefusesInputsOfAnotherType) {
+  const Net net({1, 3}, [](Net& n, ValueId x) {
+    const std::vector<uint16_t> halves{0x3C00, 0x4000};
+    return n.node("y", Concat{1}, {x, add_constant(n.graph, "c", {1, 2}, ElementType::f16, std::span(halves))});
+  });
+  EXPECT_THROW(Plan(net.graph), Error);
+}
+
 TEST(Permute, MovesEveryElement) {
   const Shape x{2, 3, 4, 5};
   for (const std::vector<int>& order : {std::vector{0, 1, 2, 3}, {0, 3, 1, 2}, {3, 2, 1, 0}, {0, 2, 1, 3}, {1, 0, 2, 3}}) {
@@ -213,6 +221,29 @@ TEST(Batch, IsComputedImageByImage) {
         EXPECT_EQ(outputs_of(Plan(batch.graph, {.isa = isa, .threads = {threads, 1}}), batch.input), expected)
             << op_name(layer.op) << " " << isa_name(isa) << " " << threads;
     }
+  }
+}
+
+/// So do layers that run over sequences.
+TEST(Batch, HasSequencesEachByItself) {
+  for (const bool images : {false, true}) {
+    const auto build = [&](Net& n, ValueId x) {
+      n.random = Random(9);  // the same weights for both
+      const auto weights = [&](const std::string& name, int inputs) {
+        return n.constant(name, images ? Shape{8, 2, 1, inputs} : Shape{8, inputs});
+      };
+      const ValueId kernel = weights("kernel", images ? 1 : 2), recurrent = weights("recurrent", 2);
+      return n.node("y", images ? Op(ConvLstm2D{}) : Op(Lstm{}), {x, kernel, recurrent, n.constant("b", {8})});
+    };
+    const auto shape = [&](int sequences) { return images ? Shape{sequences, 4, 2, 1, 1} : Shape{sequences, 4, 2}; };
+    const Net batch(shape(3), build);
+    const Plan plan(Net(shape(1), build).graph);
+    std::vector<float> expected;
+    for (auto first = batch.input.begin(); first < batch.input.end(); first += 8) {
+      const auto part = outputs_of(plan, {first, first + 8});
+      expected.insert(expected.end(), part.begin(), part.end());
+    }
+    for (const int threads : {1, 3}) EXPECT_EQ(outputs_of(Plan(batch.graph, {.threads = {threads, 1}}), batch.input), expected);
   }
 }
 

@@ -359,7 +359,8 @@ NodeCall recurrent_call(const Op& op, const Site& s, ConvLstm2dArgs a) {
   a.bias = s.constants.keep(constant_as_floats(s.constant(3)));
   a.activation = real_function(op.activation);
   a.recurrent_activation = real_function(op.recurrent_activation);
-  NodeCall made = whole<ConvLstm2dArgs>("conv_lstm2d_f32", reference::conv_lstm2d_f32, a, 1, conv_lstm2d_scratch_bytes(a));
+  NodeCall made = each_image<ConvLstm2dArgs>(s, "conv_lstm2d_f32", reference::conv_lstm2d_f32, a);
+  made.scratch_bytes = conv_lstm2d_scratch_bytes(a);
   made.keeps_scratch = op.stateful;
   return made;
 }

@@ -58,9 +58,9 @@ struct Dense {
   bool operator==(const Dense&) const = default;
 };
 
-/// inputs: sequence [1,T,H,W,C], kernel [4·F,KH,KW,C], recurrent kernel [4·F,KH,KW,F] (always `same`, stride 1), bias
+/// inputs: sequences [N,T,H,W,C], kernel [4·F,KH,KW,C], recurrent kernel [4·F,KH,KW,F] (always `same`, stride 1), bias
 /// [4·F]; gates in Keras' order i, f, c, o. The state is zero before the first step or, if stateful, what the last step of the
-/// frame before left (Session::reset_state). Output [1,T,H',W',F] or, without return_sequences, the last step [1,H',W',F].
+/// frame before left (Session::reset_state). Output [N,T,H',W',F] or, without return_sequences, the last step [N,H',W',F].
 struct ConvLstm2D {
   int stride_h = 1, stride_w = 1;
   Padding padding = Padding::same;
@@ -71,8 +71,8 @@ struct ConvLstm2D {
   bool operator==(const ConvLstm2D&) const = default;
 };
 
-/// inputs: sequence [1,T,I], kernel [4·F,I], recurrent kernel [4·F,F], bias [4·F]; gates and state as ConvLstm2D's. Output
-/// [1,T,F] or, without return_sequences, the last step [1,F].
+/// inputs: sequences [N,T,I], kernel [4·F,I], recurrent kernel [4·F,F], bias [4·F]; gates and state as ConvLstm2D's. Output
+/// [N,T,F] or, without return_sequences, the last step [N,F].
 struct Lstm {
   ActivationKind activation = ActivationKind::tanh;
   ActivationKind recurrent_activation = ActivationKind::sigmoid;

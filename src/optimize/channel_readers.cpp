@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "optimize/channel_readers.h"
 
+#include <algorithm>
+
 #include "graph/edit.h"
 
 namespace slimpilot {
@@ -37,11 +39,23 @@ bool collect(const Graph& graph, ValueId value, ChannelReaders& found) {
   return true;
 }
 
+/// Whether nothing else reads the constants of the node that computes the value, of the readers and of what is between.
+bool owns_constants(const Graph& graph, ValueId value, const ChannelReaders& readers) {
+  const auto alone = [&](ValueId constant) { return consumers_of(graph, constant).size() == 1; };
+  const auto owns = [&](int index) {
+    const auto& inputs = graph.nodes[static_cast<size_t>(index)].inputs;
+    return std::all_of(inputs.begin() + 1, inputs.end(), alone);
+  };
+  const int producer = producer_of(graph, value);
+  return (producer < 0 || owns(producer)) && std::ranges::all_of(readers.between, owns) &&
+         std::ranges::all_of(readers.weights, [&](const ChannelReaders::Weight& weight) { return alone(weight.value); });
+}
+
 }  // namespace
 
 std::optional<ChannelReaders> channel_readers(const Graph& graph, ValueId value) {
   ChannelReaders found;
-  if (!collect(graph, value, found) || found.weights.empty()) return std::nullopt;
+  if (!collect(graph, value, found) || found.weights.empty() || !owns_constants(graph, value, found)) return std::nullopt;
   return found;
 }
 

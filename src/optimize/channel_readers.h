@@ -19,7 +19,8 @@ struct ChannelReaders {
   std::vector<int> between;  // nodes: Activation, Pool2D, DepthwiseConv2D, Reshape
 };
 
-/// Nothing when some reader is anything else, or the value is an output of the graph.
+/// Nothing when some reader is anything else, the value is an output of the graph, or layers share the constants that would
+/// have to change, as those of a network that is used for several inputs do.
 std::optional<ChannelReaders> channel_readers(const Graph& graph, ValueId value);
 
 using ChannelIndices = std::vector<size_t>;

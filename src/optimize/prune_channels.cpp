@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Before: conv 24 → conv 36.   After: conv 18 → conv 27, the same kind of network with fewer filters, dense and faster
 // everywhere. Whole filters (units) with the least mean magnitude go (Li et al. 2017), and with them the part of each reader's
-// weights that multiplied them. A layer whose result is an output of the network, or is read by anything but a chain to weights
-// (a product of gates, a ConvLSTM), keeps all.
+// weights that multiplied them. A layer whose result is an output of the network, is read by anything but a chain to weights
+// (a product of gates, a ConvLSTM), or that shares weights with another keeps all.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
