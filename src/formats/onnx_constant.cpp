@@ -209,6 +209,8 @@ Value broadcast(const Value& constant, const Shape& target) {
     if (constant.shape[d] == 1) strides[d] = 0;
   strides.insert(strides.begin(), target.size() - strides.size(), 0);
   Value repeated = constant;
+  if (repeated.quantization && repeated.quantization->axis >= 0)  // the dimensions in front move it
+    repeated.quantization->axis += static_cast<int>(target.size() - constant.shape.size());
   repeated.shape = target;
   repeated.data = gathered(constant.data, element_size(constant.type), target, strides);
   return repeated;

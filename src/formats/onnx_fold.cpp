@@ -12,6 +12,7 @@ namespace slimpilot {
 namespace {
 
 constexpr int64_t kAbsurdStep = int64_t{1} << 40;
+constexpr int kMostLength = 1 << 30;
 
 /// The result's elements may be as many as the budget says.
 void take_result(OnnxNodeReader& n, const Shape& shape) { n.reading().take(shape, sizeof(int64_t)); }
@@ -133,10 +134,14 @@ void fold_concat(OnnxNodeReader& n) {
   Value result = n.constant(0);
   const size_t axis = axis_of(n.integer("axis", 0), result.shape.size());
   n.need(axis == 0, "joins constants along dimension " + std::to_string(axis));
+  n.need(!result.quantization, "joins quantized constants");
+  n.reading().take(result.data.size());
   for (size_t i = 1; i < n.node().inputs.size(); ++i) {
     const Value& more = n.constant(i);
-    n.need(more.type == result.type && more.shape.size() == result.shape.size() && !more.quantization,
-           "its inputs differ in type or rank");
+    n.need(more.type == result.type && !more.quantization && more.shape.size() == result.shape.size() &&
+               std::equal(more.shape.begin() + 1, more.shape.end(), result.shape.begin() + 1),
+           "its inputs differ in type or shape");
+    n.need(more.shape[0] <= kMostLength - result.shape[0], "the result is absurdly long");
     n.reading().take(more.data.size());
     result.data.insert(result.data.end(), more.data.begin(), more.data.end());
     result.shape[0] += more.shape[0];

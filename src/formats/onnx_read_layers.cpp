@@ -100,7 +100,10 @@ ValueId bias(OnnxNodeReader& n, size_t i, int count) {
     given = broadcast(given, {count});
   }
   given.shape = {count};
-  if (given.quantization && given.quantization->axis >= 0) given.quantization->axis = 0;
+  if (given.quantization && given.quantization->axis >= 0) {
+    n.need(std::ssize(given.quantization->scale) == count, "its bias has other scales than one per number");
+    given.quantization->axis = 0;
+  }
   return n.add(std::move(given));
 }
 

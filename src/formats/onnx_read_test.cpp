@@ -146,6 +146,23 @@ TEST(OnnxIntegers, WeightsMustBeSymmetric) {
   expect_part(quantized({127}).complaint(), "weights have a zero point other than 0");
 }
 
+TEST(OnnxIntegers, ARepeatedConstantKeepsItsScales) {
+  File file({1, 3, 2});
+  file.numbers("q", {1, 2}, OnnxType::int8).reals("scales", {2}).reals("a", {3, 2});
+  file.node("DequantizeLinear", {"q", "scales"}, "b", {{.name = "axis", .integer = 0}}).node("Add", {"a", "b"}, "c");
+  const Graph graph = file.node("Add", {"x", "c"}, "y").read();
+  const auto sums = graph.value(graph.nodes[0].inputs[1]).elements<float>();
+  EXPECT_EQ(std::vector<float>(sums.begin(), sums.end()), (std::vector<float>{0, 3, 2, 5, 4, 7}));
+}
+
+TEST(OnnxIntegers, ABiasHasAScalePerNumber) {
+  File file({1, 4});
+  file.reals("w", {4, 6}).numbers("q", {1, 2, 3, 4, 5, 6}, OnnxType::int32).reals("scales", {2});
+  file.model.initializers[1].dims = {2, 3};
+  file.node("DequantizeLinear", {"q", "scales"}, "b", {{.name = "axis", .integer = 0}}).node("Gemm", {"x", "w", "b"}, "y");
+  expect_part(file.complaint(), "other scales than one per number");
+}
+
 TEST(OnnxLies, AreErrorsThatNameThePlace) {
   expect_part(File({1, 4}).node("Einsum", {"x"}, "y").complaint(),
               "node 'node_y' (Einsum): slimpilot does not know this operator");
@@ -174,6 +191,15 @@ TEST(OnnxLies, ConstantsHaveABudget) {
   File product({1, 4});
   product.numbers("shape", {int64_t{1} << 40, int64_t{1} << 40}).node("Mul", {"shape", "shape"}, "y");
   expect_part(product.complaint(), "absurd extents");
+}
+
+TEST(OnnxLies, JoinedConstantsFitTogether) {
+  File file({1, 4});
+  file.reals("a", {2, 4}).reals("b", {100, 1}).node("Concat", {"a", "b"}, "both", {{.name = "axis", .integer = 0}});
+  expect_part(file.node("Transpose", {"both"}, "y").complaint(), "differ in type or shape");
+  File empty({1, 4});
+  empty.reals("a", {1 << 30, 0}).node("Concat", {"a", "a", "a"}, "y", {{.name = "axis", .integer = 0}});
+  expect_part(empty.complaint(), "absurdly long");
 }
 
 TEST(OnnxLies, TensorsHaveTheNumbersThatTheyPromise) {
