@@ -108,6 +108,7 @@ void fold_gather(OnnxNodeReader& n) {
 }
 
 void fold_slice(OnnxNodeReader& n) {
+  n.reading().take(n.constant(0).data.size());
   Value x = n.constant(0);
   const auto starts = n.integers("starts", 1), ends = n.integers("ends", 2), axes = n.integers("axes", 3),
              steps = n.integers("steps", 4);
@@ -122,6 +123,7 @@ void fold_slice(OnnxNodeReader& n) {
       return step > 0 ? std::clamp<int64_t>(p < 0 ? p + extent : p, 0, extent)
                       : std::clamp<int64_t>(p < 0 ? p + extent : p, -1, extent - 1);
     };
+    n.reading().take(static_cast<size_t>(extent) * sizeof(int64_t));  // an empty constant can be long
     std::vector<int64_t> places;
     for (int64_t p = place((*starts)[i]); step > 0 ? p < place((*ends)[i]) : p > place((*ends)[i]); p += step)
       places.push_back(p);
@@ -241,10 +243,7 @@ void fold_reshape(OnnxNodeReader& n) {
   n.set_constant_output(with_shape(n, x, onnx_target_shape(n)));
 }
 
-void fold_identity(OnnxNodeReader& n) {
-  n.reading().take(n.constant(0).data.size());
-  n.set(0, n.input(0));
-}
+void fold_identity(OnnxNodeReader& n) { n.pass_on(); }
 
 constexpr OnnxRule kFolded[] = {
     {"Cast", fold_cast},

@@ -202,6 +202,30 @@ TEST(OnnxLies, JoinedConstantsFitTogether) {
   expect_part(empty.complaint(), "absurdly long");
 }
 
+TEST(OnnxLies, AConstantIsNoComputedTensor) {
+  for (const char* kind : {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Cast"}) {
+    File file({1, 4});  // the last input, which no such operator has, keeps the node from being folded
+    file.reals("c", {1, 4}).numbers("shape", {4, 1}).node(kind, {"c", "shape", "x"}, "moved", {{.name = "to", .integer = 1}});
+    expect_part(file.node("Add", {"x", "moved"}, "y").complaint(), "is a constant where a computed tensor is expected");
+  }
+}
+
+TEST(OnnxLies, CopiesOfConstantsHaveABudget) {
+  for (const char* kind : {"Identity", "Dropout", "Split", "Clip", "Slice"}) {
+    File file({1, 4});
+    file.reals("c0", {1 << 14}).numbers("none", {});
+    for (int i = 0; i < 20; ++i) {
+      std::vector<std::string> inputs{"c" + std::to_string(i)};
+      if (kind == std::string("Slice")) inputs.insert(inputs.end(), {"none", "none"});
+      file.node(kind, std::move(inputs), "c" + std::to_string(i + 1));
+    }
+    expect_part(file.complaint(), "many times the file's size");
+  }
+  File empty({1, 4});
+  empty.reals("c", {0, 1 << 30}).numbers("one", {1}).node("Slice", {"c", "one", "one", "one"}, "y");
+  expect_part(empty.complaint(), "many times the file's size");
+}
+
 TEST(OnnxLies, TensorsHaveTheNumbersThatTheyPromise) {
   File file({1, 4});
   file.reals("w", {2, 4}).node("MatMul", {"x", "w"}, "y").model.initializers[0].dims = {4, 3};
