@@ -152,11 +152,7 @@ void fold_concat(OnnxNodeReader& n) {
 }
 
 void fold_constant_of_shape(OnnxNodeReader& n) {
-  Shape shape;
-  for (const int64_t extent : integers_of(n.constant(0))) {
-    n.need(extent >= 0 && extent < (1 << 30) && element_count(shape) * extent < (1 << 30), "the shape is absurd");
-    shape.push_back(static_cast<int>(extent));
-  }
+  const Shape shape = checked_shape(integers_of(n.constant(0)), 0);
   take_result(n, shape);
   const OnnxAttribute* given = n.attribute("value");
   const Value one = given && !given->tensor.empty() ? constant_of(given->tensor[0]) : real_constant("", {1}, {0});
@@ -165,12 +161,7 @@ void fold_constant_of_shape(OnnxNodeReader& n) {
 }
 
 void fold_expand(OnnxNodeReader& n) {
-  Shape target;
-  for (const int64_t extent : integers_of(n.constant(1))) {
-    n.need(extent > 0 && extent < (1 << 30) && element_count(target) * extent < (1 << 30), "the shape is absurd");
-    target.push_back(static_cast<int>(extent));
-  }
-  const auto shape = broadcast_shape(n.constant(0).shape, target);
+  const auto shape = broadcast_shape(n.constant(0).shape, checked_shape(integers_of(n.constant(1)), 1));
   n.need(shape.has_value(), "the shapes do not fit");
   take_result(n, *shape);
   n.set_constant_output(broadcast(n.constant(0), *shape));

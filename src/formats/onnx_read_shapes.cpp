@@ -10,15 +10,6 @@ namespace {
 
 constexpr int64_t kMostExtent = int64_t{1} << 30;
 
-Shape checked_shape(const OnnxNodeReader& n, const std::vector<int64_t>& extents) {
-  Shape shape;
-  for (const int64_t extent : extents) {
-    n.need(extent > 0 && extent <= kMostExtent && element_count(shape) * extent <= kMostExtent, "makes an absurd shape");
-    shape.push_back(static_cast<int>(extent));
-  }
-  return shape;
-}
-
 Shape reshape_target(const OnnxNodeReader& n) {
   const Shape& x = n.shape(0);
   const auto given = n.integers("shape", 1);
@@ -36,7 +27,7 @@ Shape reshape_target(const OnnxNodeReader& n) {
   }
   const auto open = std::ranges::find(extents, -1);
   if (open != extents.end() && element_count(x) % known == 0) *open = element_count(x) / known;
-  return checked_shape(n, extents);
+  return checked_shape(extents, 1);
 }
 
 Shape flatten_target(const OnnxNodeReader& n) {
@@ -45,7 +36,7 @@ Shape flatten_target(const OnnxNodeReader& n) {
   n.need(given >= -rank && given <= rank, "there is no dimension " + std::to_string(given));
   const int64_t axis = given < 0 ? given + rank : given;
   const Shape outer(x.begin(), x.begin() + axis), inner(x.begin() + axis, x.end());
-  return checked_shape(n, {element_count(outer), element_count(inner)});
+  return checked_shape({element_count(outer), element_count(inner)}, 1);
 }
 
 Shape squeeze_target(const OnnxNodeReader& n) {

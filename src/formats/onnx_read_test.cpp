@@ -226,6 +226,32 @@ TEST(OnnxLies, CopiesOfConstantsHaveABudget) {
   expect_part(empty.complaint(), "many times the file's size");
 }
 
+TEST(OnnxLies, ShapesAreSaneEvenWithoutElements) {
+  const int64_t large = int64_t{1} << 29;
+  File empty({1, 4});
+  expect_part(empty.reals("c", {0, large, large, large}).node("Transpose", {"c"}, "y").complaint(), "absurd shape");
+  File made({1, 4});
+  made.numbers("shape", {0, large, large}).node("ConstantOfShape", {"shape"}, "y");
+  expect_part(made.complaint(), "absurd shape");
+  File repeated({1, 4});
+  repeated.reals("c", {0, large, 1}).numbers("shape", {1, 1, large}).node("Expand", {"c", "shape"}, "y");
+  expect_part(repeated.complaint(), "absurd shape");
+  File gathered({1, 4});
+  gathered.reals("c", {0, 4}).numbers("places", std::vector<int64_t>(1 << 16, 0));
+  gathered.node("Gather", {"c", "places"}, "d", {{.name = "axis", .integer = 1}});
+  gathered.node("Unsqueeze", {"d", "axis"}, "e").numbers("axis", {2}).numbers("shape", {1, 1, 1 << 16});
+  expect_part(gathered.node("Expand", {"e", "shape"}, "y").complaint(), "absurd shape");
+}
+
+TEST(OnnxLies, ShapesHaveFewDimensions) {
+  File reshaped({1, 4});
+  reshaped.numbers("shape", std::vector<int64_t>(1 << 12, 1)).node("Reshape", {"x", "shape"}, "y");
+  expect_part(reshaped.complaint(), "a shape of 4096 dimensions");
+  File unsqueezed({1, 4});
+  unsqueezed.numbers("axes", {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}).node("Unsqueeze", {"x", "axes"}, "y");
+  expect_part(unsqueezed.complaint(), "a shape of 17 dimensions");
+}
+
 TEST(OnnxLies, TensorsHaveTheNumbersThatTheyPromise) {
   File file({1, 4});
   file.reals("w", {2, 4}).node("MatMul", {"x", "w"}, "y").model.initializers[0].dims = {4, 3};

@@ -137,6 +137,7 @@ void OnnxNodeReader::set(size_t output, OnnxOperand operand) {
   const std::string& name = node_.outputs[output];
   if (name.empty()) return;
   need(!reading_.operands.contains(name), "writes '" + name + "' a second time");
+  checked_shape({operand.shape().begin(), operand.shape().end()}, 0);
   reading_.operands.emplace(name, std::move(operand));
 }
 
