@@ -21,7 +21,7 @@ namespace slimpilot {
 namespace {
 
 constexpr int64_t kOldestOpset = 1, kNewestOpset = 26;
-constexpr size_t kBudgetPerByte = 8, kLeastBudget = 1 << 22;
+constexpr size_t kBudgetPerByte = 16, kLeastBudget = 1 << 22;
 constexpr ActivationKind kClamps[] = {ActivationKind::relu, ActivationKind::relu6, ActivationKind::relu_n1_to_1,
                                       ActivationKind::relu_0_to_1};
 
@@ -197,8 +197,12 @@ Graph onnx_graph(const OnnxModel& model, const OnnxLimits& limits) {
 
 Graph parse_onnx(std::string_view file, const ReadBeside& read_beside) {
   size_t bytes = file.size();
-  const OnnxModel model = parse_onnx_model(file, read_beside);
-  for (const OnnxTensor& tensor : model.initializers) bytes += tensor.raw.size();
+  std::set<std::string> counted;  // once, however many tensors share a file
+  const OnnxModel model = parse_onnx_model(file, [&](const std::string& name) {
+    const std::string_view beside = read_beside(name);
+    if (counted.insert(name).second) bytes += beside.size();
+    return beside;
+  });
   Graph graph = onnx_graph(model, {.constant_bytes = kBudgetPerByte * bytes + kLeastBudget});
   need_single_images(graph);
   return graph;

@@ -264,11 +264,11 @@ TEST(OnnxLies, TensorsHaveTheNumbersThatTheyPromise) {
 }
 
 /// A tensor whose data are elsewhere.
-std::string external(const std::string& location) {
+std::string external(const std::string& location, int64_t count) {
   WireWriter entry, tensor;
   entry.bytes(1, "location");
   entry.bytes(2, location);
-  tensor.integer(1, 4);
+  tensor.integer(1, count);
   tensor.integer(2, 1);
   tensor.bytes(8, "w");
   tensor.bytes(13, entry.message());
@@ -279,8 +279,23 @@ std::string external(const std::string& location) {
 TEST(OnnxLies, DataLieBesideTheModel) {
   const std::string bytes(16, '\0');
   const auto beside = [&](const std::string& name) -> std::string_view { return name == "weights" ? bytes : no_files(name); };
-  EXPECT_EQ(parse_onnx_tensor(external("weights"), beside).raw.size(), 16u);
-  EXPECT_THROW(parse_onnx_tensor(external("others"), beside), Error);
+  EXPECT_EQ(parse_onnx_tensor(external("weights", 4), beside).raw.size(), 16u);
+  EXPECT_THROW(parse_onnx_tensor(external("others", 4), beside), Error);
+}
+
+TEST(OnnxLies, TensorsThatShareDataHaveOneBudget) {
+  const std::string bytes(1 << 22, '\0');
+  WireWriter opset, graph, model;
+  opset.integer(2, 13);
+  for (int i = 0; i < 32; ++i) graph.bytes(5, external("weights", 1 << 20));
+  model.bytes(7, graph.message());
+  model.bytes(8, opset.message());
+  try {
+    parse_onnx(model.message(), [&](const std::string&) -> std::string_view { return bytes; });
+    FAIL();
+  } catch (const Error& error) {
+    expect_part(error.what(), "many times the file's size");
+  }
 }
 
 TEST(OnnxLies, BeginningsAreErrorsOrNetworks) {
