@@ -193,6 +193,19 @@ TEST(OnnxLies, ConstantsHaveABudget) {
   expect_part(product.complaint(), "absurd extents");
 }
 
+TEST(OnnxLies, LongChainsNeedNoStack) {
+  constexpr int kLength = 200'000;
+  File file({1, 4});
+  file.numbers("long", {4, 1}).numbers("wide", {1, 4}).reals("scale", {2}).numbers("zero", {0}, OnnxType::int8);
+  file.model.initializers[2].floats = {1};
+  file.model.initializers[2].dims = {1};
+  file.node("QuantizeLinear", {"x", "scale", "zero"}, "q").node("DequantizeLinear", {"q", "scale", "zero"}, "r0");
+  for (int i = 0; i < kLength; ++i)
+    file.node("Reshape", {"r" + std::to_string(i), i % 2 == 0 ? "long" : "wide"}, "r" + std::to_string(i + 1));
+  file.node("Tanh", {"r" + std::to_string(kLength)}, "y");
+  EXPECT_EQ(count_of<Reshape>(file.read()), size_t{kLength});
+}
+
 TEST(OnnxLies, JoinedConstantsFitTogether) {
   File file({1, 4});
   file.reals("a", {2, 4}).reals("b", {100, 1}).node("Concat", {"a", "b"}, "both", {{.name = "axis", .integer = 0}});
