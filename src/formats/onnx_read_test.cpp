@@ -2,9 +2,12 @@
 // What is made of ONNX files piece by piece: the order of images, shapes that are computed while reading, quantization; and
 // files that lie. Whole networks and ONNX's own test cases are in tests/onnx_test.cpp.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "base/error.h"
 #include "formats/formats.h"
@@ -309,6 +312,45 @@ TEST(OnnxLies, TensorsThatShareDataHaveOneBudget) {
   } catch (const Error& error) {
     expect_part(error.what(), "many times the file's size");
   }
+}
+
+TEST(OnnxLies, DataElsewhereAreNotRead) {
+  const auto folder = std::filesystem::temp_directory_path() / ("onnx_read_test_" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder / "model");
+  for (const char* name : {"weights", "model/weights"}) std::ofstream(folder / name) << std::string(16, '\0');
+  const auto complaint = [&](const std::string& location) {
+    WireWriter opset, graph, model;
+    opset.integer(2, 13);
+    graph.bytes(5, external(location, 4));
+    model.bytes(7, graph.message());
+    model.bytes(8, opset.message());
+    std::ofstream(folder / "model/a.onnx", std::ios::binary) << model.message();
+    try {
+      read_onnx(folder / "model/a.onnx");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("none");
+  };
+  for (const std::string& location : {std::string("../weights"), (folder / "weights").string(), std::string(".."),
+                                      std::string(), std::string("weights\0a", 9)})
+    expect_part(complaint(location), "tensor 'w': its data are in '");
+  EXPECT_EQ(complaint("weights").find("its data are in"), std::string::npos);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(OnnxLies, InputsAreFew) {
+  File file({1, 4});
+  for (int i = 0; i < 256; ++i)
+    file.model.inputs.push_back({.name = "x" + std::to_string(i), .type = OnnxType::float32, .dims = std::vector<int64_t>{1}});
+  expect_part(file.node("Relu", {"x"}, "y").complaint(), "more than 256 inputs");
+}
+
+TEST(OnnxLies, WindowsAreLimited) {
+  File file({1, 1, 1, 1 << 30});
+  file.numbers("shape", {1, 1, 1, (1 << 16) + 1}).node("ConstantOfShape", {"shape"}, "w").node("Conv", {"x", "w"}, "y");
+  file.model.nodes[1].attributes = {{.name = "auto_pad", .text = "SAME_UPPER"}};
+  expect_part(file.complaint(), "absurd");
 }
 
 TEST(OnnxLies, BeginningsAreErrorsOrNetworks) {
