@@ -94,12 +94,18 @@ Node* Fuser::only_quantize(const Node& node) {
 
 /// Whether something behind the node, and behind what moves elements after it, can work on integers.
 bool Fuser::leads_to_integers(const Node& node) {
-  return std::ranges::any_of(readers_[static_cast<size_t>(node.output)], [&](int i) {
-    if (i < 0) return false;
-    const Node& reader = graph_.nodes[static_cast<size_t>(i)];
-    return std::holds_alternative<Quantize>(reader.op) || only_quantize(reader) ||
-           (keeps_numbers(reader.op) && leads_to_integers(reader));
-  });
+  std::vector<ValueId> open{node.output};  // no recursion: a file can put any number of nodes behind each other
+  while (!open.empty()) {
+    const ValueId id = open.back();
+    open.pop_back();
+    for (const int i : readers_[static_cast<size_t>(id)]) {
+      if (i < 0) continue;
+      const Node& reader = graph_.nodes[static_cast<size_t>(i)];
+      if (std::holds_alternative<Quantize>(reader.op) || only_quantize(reader)) return true;
+      if (keeps_numbers(reader.op)) open.push_back(reader.output);
+    }
+  }
+  return false;
 }
 
 /// What is dequantized to `id`: another value, or a constant itself.

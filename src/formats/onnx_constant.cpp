@@ -14,6 +14,7 @@ namespace slimpilot {
 namespace {
 
 constexpr int64_t kMostElements = int64_t{1} << 30;
+constexpr size_t kMostDimensions = 16;
 
 [[noreturn]] void fail(const OnnxTensor& tensor, const std::string& what) {
   throw Error("tensor '" + tensor.name + "' " + what);
@@ -33,14 +34,11 @@ constexpr TypeRow kTypes[] = {
 };
 
 Shape shape_of(const OnnxTensor& tensor) {
-  Shape shape;
-  int64_t count = 1;
-  for (const int64_t extent : tensor.dims) {
-    if (extent < 0 || extent > kMostElements || count * extent > kMostElements) fail(tensor, "has an absurd shape");
-    count *= extent;
-    shape.push_back(static_cast<int>(extent));
+  try {
+    return checked_shape(tensor.dims, 0);
+  } catch (const Error& error) {
+    fail(tensor, error.what());
   }
-  return shape;
 }
 
 template <class To, class From>
@@ -137,6 +135,19 @@ std::vector<int64_t> as_integers(const Value& constant) {
 
 }  // namespace
 
+Shape checked_shape(const std::vector<int64_t>& extents, int64_t least) {
+  if (extents.size() > kMostDimensions) throw Error("has a shape of " + std::to_string(extents.size()) + " dimensions");
+  Shape shape;
+  int64_t count = 1;
+  for (const int64_t extent : extents) {
+    if (extent < least || extent > kMostElements || count * std::max<int64_t>(1, extent) > kMostElements)
+      throw Error("has an absurd shape");
+    count *= std::max<int64_t>(1, extent);
+    shape.push_back(static_cast<int>(extent));
+  }
+  return shape;
+}
+
 Value constant_of(const OnnxTensor& tensor) {
   const auto row = std::ranges::find(kTypes, tensor.type, &TypeRow::stored);
   if (row == std::end(kTypes))
@@ -209,6 +220,8 @@ Value broadcast(const Value& constant, const Shape& target) {
     if (constant.shape[d] == 1) strides[d] = 0;
   strides.insert(strides.begin(), target.size() - strides.size(), 0);
   Value repeated = constant;
+  if (repeated.quantization && repeated.quantization->axis >= 0)  // the dimensions in front move it
+    repeated.quantization->axis += static_cast<int>(target.size() - constant.shape.size());
   repeated.shape = target;
   repeated.data = gathered(constant.data, element_size(constant.type), target, strides);
   return repeated;

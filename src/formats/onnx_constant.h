@@ -7,6 +7,10 @@
 
 namespace slimpilot {
 
+/// The extents as a shape; throws Error when one is below `least`, or when there are too many or too large ones: zeros count as
+/// ones, so that no product of some of the extents is out of range.
+Shape checked_shape(const std::vector<int64_t>& extents, int64_t least);
+
 /// The tensor's numbers: float64 and bfloat16 become f32, bool s64. The only values that may have no elements. Throws Error
 /// naming the tensor when its data do not fit its shape or its type is none of the graph's.
 Value constant_of(const OnnxTensor& tensor);

@@ -12,6 +12,7 @@ namespace slimpilot {
 namespace {
 
 constexpr int64_t kAbsurdStep = int64_t{1} << 40;
+constexpr int kMostLength = 1 << 30;
 
 /// The result's elements may be as many as the budget says.
 void take_result(OnnxNodeReader& n, const Shape& shape) { n.reading().take(shape, sizeof(int64_t)); }
@@ -107,6 +108,7 @@ void fold_gather(OnnxNodeReader& n) {
 }
 
 void fold_slice(OnnxNodeReader& n) {
+  n.reading().take(n.constant(0).data.size());
   Value x = n.constant(0);
   const auto starts = n.integers("starts", 1), ends = n.integers("ends", 2), axes = n.integers("axes", 3),
              steps = n.integers("steps", 4);
@@ -121,6 +123,7 @@ void fold_slice(OnnxNodeReader& n) {
       return step > 0 ? std::clamp<int64_t>(p < 0 ? p + extent : p, 0, extent)
                       : std::clamp<int64_t>(p < 0 ? p + extent : p, -1, extent - 1);
     };
+    n.reading().take(static_cast<size_t>(extent) * sizeof(int64_t));  // an empty constant can be long
     std::vector<int64_t> places;
     for (int64_t p = place((*starts)[i]); step > 0 ? p < place((*ends)[i]) : p > place((*ends)[i]); p += step)
       places.push_back(p);
@@ -133,10 +136,14 @@ void fold_concat(OnnxNodeReader& n) {
   Value result = n.constant(0);
   const size_t axis = axis_of(n.integer("axis", 0), result.shape.size());
   n.need(axis == 0, "joins constants along dimension " + std::to_string(axis));
+  n.need(!result.quantization, "joins quantized constants");
+  n.reading().take(result.data.size());
   for (size_t i = 1; i < n.node().inputs.size(); ++i) {
     const Value& more = n.constant(i);
-    n.need(more.type == result.type && more.shape.size() == result.shape.size() && !more.quantization,
-           "its inputs differ in type or rank");
+    n.need(more.type == result.type && !more.quantization && more.shape.size() == result.shape.size() &&
+               std::equal(more.shape.begin() + 1, more.shape.end(), result.shape.begin() + 1),
+           "its inputs differ in type or shape");
+    n.need(more.shape[0] <= kMostLength - result.shape[0], "the result is absurdly long");
     n.reading().take(more.data.size());
     result.data.insert(result.data.end(), more.data.begin(), more.data.end());
     result.shape[0] += more.shape[0];
@@ -145,11 +152,7 @@ void fold_concat(OnnxNodeReader& n) {
 }
 
 void fold_constant_of_shape(OnnxNodeReader& n) {
-  Shape shape;
-  for (const int64_t extent : integers_of(n.constant(0))) {
-    n.need(extent >= 0 && extent < (1 << 30) && element_count(shape) * extent < (1 << 30), "the shape is absurd");
-    shape.push_back(static_cast<int>(extent));
-  }
+  const Shape shape = checked_shape(integers_of(n.constant(0)), 0);
   take_result(n, shape);
   const OnnxAttribute* given = n.attribute("value");
   const Value one = given && !given->tensor.empty() ? constant_of(given->tensor[0]) : real_constant("", {1}, {0});
@@ -158,12 +161,7 @@ void fold_constant_of_shape(OnnxNodeReader& n) {
 }
 
 void fold_expand(OnnxNodeReader& n) {
-  Shape target;
-  for (const int64_t extent : integers_of(n.constant(1))) {
-    n.need(extent > 0 && extent < (1 << 30) && element_count(target) * extent < (1 << 30), "the shape is absurd");
-    target.push_back(static_cast<int>(extent));
-  }
-  const auto shape = broadcast_shape(n.constant(0).shape, target);
+  const auto shape = broadcast_shape(n.constant(0).shape, checked_shape(integers_of(n.constant(1)), 1));
   n.need(shape.has_value(), "the shapes do not fit");
   take_result(n, *shape);
   n.set_constant_output(broadcast(n.constant(0), *shape));
@@ -236,10 +234,7 @@ void fold_reshape(OnnxNodeReader& n) {
   n.set_constant_output(with_shape(n, x, onnx_target_shape(n)));
 }
 
-void fold_identity(OnnxNodeReader& n) {
-  n.reading().take(n.constant(0).data.size());
-  n.set(0, n.input(0));
-}
+void fold_identity(OnnxNodeReader& n) { n.pass_on(); }
 
 constexpr OnnxRule kFolded[] = {
     {"Cast", fold_cast},

@@ -21,7 +21,8 @@ namespace slimpilot {
 namespace {
 
 constexpr int64_t kOldestOpset = 1, kNewestOpset = 26;
-constexpr size_t kBudgetPerByte = 8, kLeastBudget = 1 << 22;
+constexpr size_t kMostInputs = 256;  // each is followed through all nodes
+constexpr size_t kBudgetPerByte = 16, kLeastBudget = 1 << 22;
 constexpr ActivationKind kClamps[] = {ActivationKind::relu, ActivationKind::relu6, ActivationKind::relu_n1_to_1,
                                       ActivationKind::relu_0_to_1};
 
@@ -70,10 +71,9 @@ Shape input_shape(const OnnxValueInfo& info) {
 /// Whether an image comes with its channels last: the first thing that happens to it, apart from arithmetic, is a Transpose
 /// that brings them to the front. The file's own images have channels first.
 bool is_channels_last(const OnnxModel& model, const std::string& input) {
-  std::vector<std::string_view> open{input};
+  std::set<std::string_view> open{input};
   for (const OnnxNode& node : model.nodes) {
-    if (std::ranges::none_of(node.inputs, [&](const std::string& name) { return std::ranges::count(open, name) > 0; }))
-      continue;
+    if (std::ranges::none_of(node.inputs, [&](const std::string& name) { return open.contains(name); })) continue;
     if (node.kind == "Transpose") {
       const auto order = std::ranges::find(node.attributes, "perm", &OnnxAttribute::name);
       return order != node.attributes.end() && order->integers == std::vector<int64_t>{0, 3, 1, 2};
@@ -81,12 +81,13 @@ bool is_channels_last(const OnnxModel& model, const std::string& input) {
     constexpr std::string_view through[] = {
         "Add", "Sub", "Mul", "Div", "Cast", "Identity", "Pad", "Slice", "QuantizeLinear", "DequantizeLinear"};
     if (std::ranges::count(through, node.kind) == 0) return false;
-    open.insert(open.end(), node.outputs.begin(), node.outputs.end());
+    open.insert(node.outputs.begin(), node.outputs.end());
   }
   return false;
 }
 
 void add_input(OnnxReading& reading, const OnnxModel& model, const OnnxValueInfo& info) {
+  need(reading.graph.inputs.size() < kMostInputs, "has more than " + std::to_string(kMostInputs) + " inputs");
   const Shape shape = input_shape(info);
   const ElementType type = input_type(info);
   const bool channels_first = shape.size() == 4 && !is_channels_last(model, info.name);
@@ -155,7 +156,8 @@ class Folder {
   explicit Folder(std::filesystem::path path) : path_(std::move(path)) {}
 
   std::string_view read(const std::string& name) {
-    if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..")
+    // A zero would end the name for the system, so that one file has any number of names, each read anew.
+    if (name.empty() || name.find_first_of(std::string_view("/\0", 2)) != std::string::npos || name == "." || name == "..")
       throw Error("its data are in '" + name + "', which is no file beside the model");
     const auto known = std::ranges::find(files_, name, &File::name);
     if (known != files_.end()) return known->bytes;
@@ -197,8 +199,12 @@ Graph onnx_graph(const OnnxModel& model, const OnnxLimits& limits) {
 
 Graph parse_onnx(std::string_view file, const ReadBeside& read_beside) {
   size_t bytes = file.size();
-  const OnnxModel model = parse_onnx_model(file, read_beside);
-  for (const OnnxTensor& tensor : model.initializers) bytes += tensor.raw.size();
+  std::set<std::string> counted;  // once, however many tensors share a file
+  const OnnxModel model = parse_onnx_model(file, [&](const std::string& name) {
+    const std::string_view beside = read_beside(name);
+    if (counted.insert(name).second) bytes += beside.size();
+    return beside;
+  });
   Graph graph = onnx_graph(model, {.constant_bytes = kBudgetPerByte * bytes + kLeastBudget});
   need_single_images(graph);
   return graph;

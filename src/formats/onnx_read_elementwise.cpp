@@ -14,8 +14,7 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 void append_unary(OnnxNodeReader& n, Op op) {
-  const OnnxOperand x = n.input(0);
-  n.need(!x.constant, "computes a function of a constant");
+  const OnnxOperand x = n.computed(0);
   n.set_output(n.append(std::move(op), {x.id}), x.layout);
 }
 
@@ -32,8 +31,7 @@ ValueId scalar(OnnxNodeReader& n, float number, const std::string& suffix) { ret
 
 /// clip(alpha·x + beta, 0, 1) with Keras' clip(.2·x + .5, 0, 1).
 void read_hard_sigmoid(OnnxNodeReader& n) {
-  const OnnxOperand x = n.input(0);
-  n.need(!x.constant, "computes a function of a constant");
+  const OnnxOperand x = n.computed(0);
   const float alpha = n.real("alpha", .2f), beta = n.real("beta", .5f);
   ValueId id = x.id;
   if (alpha != .2f) id = n.append(Mul{}, {id, scalar(n, alpha / .2f, "/alpha")}, "/scaled");
@@ -57,7 +55,7 @@ void read_clip(OnnxNodeReader& n) {
     if ((low != range.low && !(unlimited(low) && unlimited(range.low))) ||
         (high != range.high && !(unlimited(high) && unlimited(range.high))))
       continue;
-    if (kind == ActivationKind::none) return n.set(0, OnnxOperand(n.input(0)));
+    if (kind == ActivationKind::none) return n.pass_on();
     return append_unary(n, Activation{kind});
   }
   n.fail("limits to " + std::to_string(low) + " … " + std::to_string(high) +

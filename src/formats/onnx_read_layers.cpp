@@ -100,7 +100,10 @@ ValueId bias(OnnxNodeReader& n, size_t i, int count) {
     given = broadcast(given, {count});
   }
   given.shape = {count};
-  if (given.quantization && given.quantization->axis >= 0) given.quantization->axis = 0;
+  if (given.quantization && given.quantization->axis >= 0) {
+    n.need(std::ssize(given.quantization->scale) == count, "its bias has other scales than one per number");
+    given.quantization->axis = 0;
+  }
   return n.add(std::move(given));
 }
 
@@ -108,6 +111,7 @@ void read_conv(OnnxNodeReader& n) {
   need_image(n);
   const Value& w = n.constant(1);
   n.need(w.shape.size() == 4 && element_count(w.shape) > 0, "weights must have four dimensions");
+  n.need(std::max(w.shape[2], w.shape[3]) <= kLargestWindow, "a window of " + shape_text(w.shape) + " is absurd");
   need_weight_type(n, w);
   const int64_t groups = n.integer("group", 1);
   const int channels = n.shape(0)[1], filters = w.shape[0];
@@ -202,8 +206,9 @@ void read_batch_norm(OnnxNodeReader& n) {
 
 /// Whether no element can be below zero, so that zeros around an image are as good as nothing for a maximum.
 bool is_nonnegative(const Graph& graph, ValueId value) {
-  for (int producer = producer_of(graph, value); producer >= 0; producer = producer_of(graph, value)) {
-    const Node& node = graph.nodes[static_cast<size_t>(producer)];
+  for (auto node_at = graph.nodes.rbegin(); node_at != graph.nodes.rend(); ++node_at) {  // once: producers come first
+    const Node& node = *node_at;
+    if (node.output != value) continue;
     if (const auto* activation = std::get_if<Activation>(&node.op)) {
       const ActivationKind kind = activation->kind;
       return (is_clamp(kind) && clamp_range(kind).low >= 0) || kind == ActivationKind::sigmoid ||

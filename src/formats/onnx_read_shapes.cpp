@@ -10,15 +10,6 @@ namespace {
 
 constexpr int64_t kMostExtent = int64_t{1} << 30;
 
-Shape checked_shape(const OnnxNodeReader& n, const std::vector<int64_t>& extents) {
-  Shape shape;
-  for (const int64_t extent : extents) {
-    n.need(extent > 0 && extent <= kMostExtent && element_count(shape) * extent <= kMostExtent, "makes an absurd shape");
-    shape.push_back(static_cast<int>(extent));
-  }
-  return shape;
-}
-
 Shape reshape_target(const OnnxNodeReader& n) {
   const Shape& x = n.shape(0);
   const auto given = n.integers("shape", 1);
@@ -36,7 +27,7 @@ Shape reshape_target(const OnnxNodeReader& n) {
   }
   const auto open = std::ranges::find(extents, -1);
   if (open != extents.end() && element_count(x) % known == 0) *open = element_count(x) / known;
-  return checked_shape(n, extents);
+  return checked_shape(extents, 1);
 }
 
 Shape flatten_target(const OnnxNodeReader& n) {
@@ -45,7 +36,7 @@ Shape flatten_target(const OnnxNodeReader& n) {
   n.need(given >= -rank && given <= rank, "there is no dimension " + std::to_string(given));
   const int64_t axis = given < 0 ? given + rank : given;
   const Shape outer(x.begin(), x.begin() + axis), inner(x.begin() + axis, x.end());
-  return checked_shape(n, {element_count(outer), element_count(inner)});
+  return checked_shape({element_count(outer), element_count(inner)}, 1);
 }
 
 Shape squeeze_target(const OnnxNodeReader& n) {
@@ -81,8 +72,8 @@ Shape unsqueeze_target(const OnnxNodeReader& n) {
 /// A tensor in the value's own order gets a Reshape; so does one that is flattened, whose order a dense layer will undo. Else
 /// the layout remembers the shape.
 void read_reshape(OnnxNodeReader& n) {
+  const OnnxOperand x = n.computed(0);
   const Shape target = onnx_target_shape(n);
-  const OnnxOperand x = n.input(0);
   n.need(element_count(target) == element_count(x.shape()),
          "cannot make " + shape_text(target) + " of " + shape_text(x.shape()));
   const bool flattened = target == Shape{1, static_cast<int>(element_count(target))};
@@ -91,16 +82,13 @@ void read_reshape(OnnxNodeReader& n) {
 }
 
 void read_transpose(OnnxNodeReader& n) {
-  const OnnxOperand x = n.input(0);
+  const OnnxOperand x = n.computed(0);
   const std::vector<int> order = onnx_order(n, x.shape().size());
   if (x.layout.is_aligned()) return n.set_output(x.id, transposed(x.layout, order));
   n.set_output(n.arranged(0, order), plain_layout(permuted_shape(x.shape(), order)));
 }
 
-void read_identity(OnnxNodeReader& n) {
-  const OnnxOperand x = n.input(0);
-  n.set(0, x);
-}
+void read_identity(OnnxNodeReader& n) { n.pass_on(); }
 
 void read_dropout(OnnxNodeReader& n) {
   n.need(!n.has_input(2) || integers_of(n.constant(2)) == std::vector<int64_t>{0},
@@ -111,7 +99,7 @@ void read_dropout(OnnxNodeReader& n) {
 void read_cast(OnnxNodeReader& n) {
   const auto to = static_cast<OnnxType>(n.integer("to", 0));
   const bool real = to == OnnxType::float32 || to == OnnxType::float16 || to == OnnxType::float64 || to == OnnxType::bfloat16;
-  n.need(real && n.graph().value(n.input(0).id).type == ElementType::f32, "casts between real numbers and integers");
+  n.need(real && n.graph().value(n.computed(0).id).type == ElementType::f32, "casts between real numbers and integers");
   read_identity(n);
 }
 

@@ -2,9 +2,12 @@
 // What is made of ONNX files piece by piece: the order of images, shapes that are computed while reading, quantization; and
 // files that lie. Whole networks and ONNX's own test cases are in tests/onnx_test.cpp.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "base/error.h"
 #include "formats/formats.h"
@@ -146,6 +149,23 @@ TEST(OnnxIntegers, WeightsMustBeSymmetric) {
   expect_part(quantized({127}).complaint(), "weights have a zero point other than 0");
 }
 
+TEST(OnnxIntegers, ARepeatedConstantKeepsItsScales) {
+  File file({1, 3, 2});
+  file.numbers("q", {1, 2}, OnnxType::int8).reals("scales", {2}).reals("a", {3, 2});
+  file.node("DequantizeLinear", {"q", "scales"}, "b", {{.name = "axis", .integer = 0}}).node("Add", {"a", "b"}, "c");
+  const Graph graph = file.node("Add", {"x", "c"}, "y").read();
+  const auto sums = graph.value(graph.nodes[0].inputs[1]).elements<float>();
+  EXPECT_EQ(std::vector<float>(sums.begin(), sums.end()), (std::vector<float>{0, 3, 2, 5, 4, 7}));
+}
+
+TEST(OnnxIntegers, ABiasHasAScalePerNumber) {
+  File file({1, 4});
+  file.reals("w", {4, 6}).numbers("q", {1, 2, 3, 4, 5, 6}, OnnxType::int32).reals("scales", {2});
+  file.model.initializers[1].dims = {2, 3};
+  file.node("DequantizeLinear", {"q", "scales"}, "b", {{.name = "axis", .integer = 0}}).node("Gemm", {"x", "w", "b"}, "y");
+  expect_part(file.complaint(), "other scales than one per number");
+}
+
 TEST(OnnxLies, AreErrorsThatNameThePlace) {
   expect_part(File({1, 4}).node("Einsum", {"x"}, "y").complaint(),
               "node 'node_y' (Einsum): slimpilot does not know this operator");
@@ -176,6 +196,78 @@ TEST(OnnxLies, ConstantsHaveABudget) {
   expect_part(product.complaint(), "absurd extents");
 }
 
+TEST(OnnxLies, LongChainsNeedNoStack) {
+  constexpr int kLength = 200'000;
+  File file({1, 4});
+  file.numbers("long", {4, 1}).numbers("wide", {1, 4}).reals("scale", {2}).numbers("zero", {0}, OnnxType::int8);
+  file.model.initializers[2].floats = {1};
+  file.model.initializers[2].dims = {1};
+  file.node("QuantizeLinear", {"x", "scale", "zero"}, "q").node("DequantizeLinear", {"q", "scale", "zero"}, "r0");
+  for (int i = 0; i < kLength; ++i)
+    file.node("Reshape", {"r" + std::to_string(i), i % 2 == 0 ? "long" : "wide"}, "r" + std::to_string(i + 1));
+  file.node("Tanh", {"r" + std::to_string(kLength)}, "y");
+  EXPECT_EQ(count_of<Reshape>(file.read()), size_t{kLength});
+}
+
+TEST(OnnxLies, JoinedConstantsFitTogether) {
+  File file({1, 4});
+  file.reals("a", {2, 4}).reals("b", {100, 1}).node("Concat", {"a", "b"}, "both", {{.name = "axis", .integer = 0}});
+  expect_part(file.node("Transpose", {"both"}, "y").complaint(), "differ in type or shape");
+  File empty({1, 4});
+  empty.reals("a", {1 << 30, 0}).node("Concat", {"a", "a", "a"}, "y", {{.name = "axis", .integer = 0}});
+  expect_part(empty.complaint(), "absurdly long");
+}
+
+TEST(OnnxLies, AConstantIsNoComputedTensor) {
+  for (const char* kind : {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Cast"}) {
+    File file({1, 4});  // the last input, which no such operator has, keeps the node from being folded
+    file.reals("c", {1, 4}).numbers("shape", {4, 1}).node(kind, {"c", "shape", "x"}, "moved", {{.name = "to", .integer = 1}});
+    expect_part(file.node("Add", {"x", "moved"}, "y").complaint(), "is a constant where a computed tensor is expected");
+  }
+}
+
+TEST(OnnxLies, CopiesOfConstantsHaveABudget) {
+  for (const char* kind : {"Identity", "Dropout", "Split", "Clip", "Slice"}) {
+    File file({1, 4});
+    file.reals("c0", {1 << 14}).numbers("none", {});
+    for (int i = 0; i < 20; ++i) {
+      std::vector<std::string> inputs{"c" + std::to_string(i)};
+      if (kind == std::string("Slice")) inputs.insert(inputs.end(), {"none", "none"});
+      file.node(kind, std::move(inputs), "c" + std::to_string(i + 1));
+    }
+    expect_part(file.complaint(), "many times the file's size");
+  }
+  File empty({1, 4});
+  empty.reals("c", {0, 1 << 30}).numbers("one", {1}).node("Slice", {"c", "one", "one", "one"}, "y");
+  expect_part(empty.complaint(), "many times the file's size");
+}
+
+TEST(OnnxLies, ShapesAreSaneEvenWithoutElements) {
+  const int64_t large = int64_t{1} << 29;
+  File empty({1, 4});
+  expect_part(empty.reals("c", {0, large, large, large}).node("Transpose", {"c"}, "y").complaint(), "absurd shape");
+  File made({1, 4});
+  made.numbers("shape", {0, large, large}).node("ConstantOfShape", {"shape"}, "y");
+  expect_part(made.complaint(), "absurd shape");
+  File repeated({1, 4});
+  repeated.reals("c", {0, large, 1}).numbers("shape", {1, 1, large}).node("Expand", {"c", "shape"}, "y");
+  expect_part(repeated.complaint(), "absurd shape");
+  File gathered({1, 4});
+  gathered.reals("c", {0, 4}).numbers("places", std::vector<int64_t>(1 << 16, 0));
+  gathered.node("Gather", {"c", "places"}, "d", {{.name = "axis", .integer = 1}});
+  gathered.node("Unsqueeze", {"d", "axis"}, "e").numbers("axis", {2}).numbers("shape", {1, 1, 1 << 16});
+  expect_part(gathered.node("Expand", {"e", "shape"}, "y").complaint(), "absurd shape");
+}
+
+TEST(OnnxLies, ShapesHaveFewDimensions) {
+  File reshaped({1, 4});
+  reshaped.numbers("shape", std::vector<int64_t>(1 << 12, 1)).node("Reshape", {"x", "shape"}, "y");
+  expect_part(reshaped.complaint(), "a shape of 4096 dimensions");
+  File unsqueezed({1, 4});
+  unsqueezed.numbers("axes", {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}).node("Unsqueeze", {"x", "axes"}, "y");
+  expect_part(unsqueezed.complaint(), "a shape of 17 dimensions");
+}
+
 TEST(OnnxLies, TensorsHaveTheNumbersThatTheyPromise) {
   File file({1, 4});
   file.reals("w", {2, 4}).node("MatMul", {"x", "w"}, "y").model.initializers[0].dims = {4, 3};
@@ -188,11 +280,11 @@ TEST(OnnxLies, TensorsHaveTheNumbersThatTheyPromise) {
 }
 
 /// A tensor whose data are elsewhere.
-std::string external(const std::string& location) {
+std::string external(const std::string& location, int64_t count) {
   WireWriter entry, tensor;
   entry.bytes(1, "location");
   entry.bytes(2, location);
-  tensor.integer(1, 4);
+  tensor.integer(1, count);
   tensor.integer(2, 1);
   tensor.bytes(8, "w");
   tensor.bytes(13, entry.message());
@@ -203,8 +295,62 @@ std::string external(const std::string& location) {
 TEST(OnnxLies, DataLieBesideTheModel) {
   const std::string bytes(16, '\0');
   const auto beside = [&](const std::string& name) -> std::string_view { return name == "weights" ? bytes : no_files(name); };
-  EXPECT_EQ(parse_onnx_tensor(external("weights"), beside).raw.size(), 16u);
-  EXPECT_THROW(parse_onnx_tensor(external("others"), beside), Error);
+  EXPECT_EQ(parse_onnx_tensor(external("weights", 4), beside).raw.size(), 16u);
+  EXPECT_THROW(parse_onnx_tensor(external("others", 4), beside), Error);
+}
+
+TEST(OnnxLies, TensorsThatShareDataHaveOneBudget) {
+  const std::string bytes(1 << 22, '\0');
+  WireWriter opset, graph, model;
+  opset.integer(2, 13);
+  for (int i = 0; i < 32; ++i) graph.bytes(5, external("weights", 1 << 20));
+  model.bytes(7, graph.message());
+  model.bytes(8, opset.message());
+  try {
+    parse_onnx(model.message(), [&](const std::string&) -> std::string_view { return bytes; });
+    FAIL();
+  } catch (const Error& error) {
+    expect_part(error.what(), "many times the file's size");
+  }
+}
+
+TEST(OnnxLies, DataElsewhereAreNotRead) {
+  const auto folder = std::filesystem::temp_directory_path() / ("onnx_read_test_" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder / "model");
+  for (const char* name : {"weights", "model/weights"}) std::ofstream(folder / name) << std::string(16, '\0');
+  const auto complaint = [&](const std::string& location) {
+    WireWriter opset, graph, model;
+    opset.integer(2, 13);
+    graph.bytes(5, external(location, 4));
+    model.bytes(7, graph.message());
+    model.bytes(8, opset.message());
+    std::ofstream(folder / "model/a.onnx", std::ios::binary) << model.message();
+    try {
+      read_onnx(folder / "model/a.onnx");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("none");
+  };
+  for (const std::string& location : {std::string("../weights"), (folder / "weights").string(), std::string(".."),
+                                      std::string(), std::string("weights\0a", 9)})
+    expect_part(complaint(location), "tensor 'w': its data are in '");
+  EXPECT_EQ(complaint("weights").find("its data are in"), std::string::npos);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(OnnxLies, InputsAreFew) {
+  File file({1, 4});
+  for (int i = 0; i < 256; ++i)
+    file.model.inputs.push_back({.name = "x" + std::to_string(i), .type = OnnxType::float32, .dims = std::vector<int64_t>{1}});
+  expect_part(file.node("Relu", {"x"}, "y").complaint(), "more than 256 inputs");
+}
+
+TEST(OnnxLies, WindowsAreLimited) {
+  File file({1, 1, 1, 1 << 30});
+  file.numbers("shape", {1, 1, 1, (1 << 16) + 1}).node("ConstantOfShape", {"shape"}, "w").node("Conv", {"x", "w"}, "y");
+  file.model.nodes[1].attributes = {{.name = "auto_pad", .text = "SAME_UPPER"}};
+  expect_part(file.complaint(), "absurd");
 }
 
 TEST(OnnxLies, BeginningsAreErrorsOrNetworks) {

@@ -23,6 +23,11 @@ const OnnxOperand& OnnxNodeReader::input(size_t i) const {
   return found->second;
 }
 
+const OnnxOperand& OnnxNodeReader::computed(size_t i) const {
+  need(!input(i).constant, "input " + std::to_string(i) + " is a constant where a computed tensor is expected");
+  return input(i);
+}
+
 const Value& OnnxNodeReader::constant(size_t i) const {
   need(is_constant(i), "input " + std::to_string(i) + " must be a constant");
   return *input(i).constant;
@@ -81,8 +86,7 @@ static std::vector<int> value_order(const Shape& value, const std::vector<int>& 
 }
 
 ValueId OnnxNodeReader::arranged(size_t i, const std::vector<int>& order) {
-  const OnnxOperand operand = input(i);
-  need(!operand.constant, "input " + std::to_string(i) + " is a constant where a computed tensor is expected");
+  const OnnxOperand operand = computed(i);
   ValueId id = operand.id;
   OnnxLayout layout = operand.layout;
   const std::string suffix = "/input" + std::to_string(i);
@@ -133,6 +137,7 @@ void OnnxNodeReader::set(size_t output, OnnxOperand operand) {
   const std::string& name = node_.outputs[output];
   if (name.empty()) return;
   need(!reading_.operands.contains(name), "writes '" + name + "' a second time");
+  checked_shape({operand.shape().begin(), operand.shape().end()}, 0);
   reading_.operands.emplace(name, std::move(operand));
 }
 
@@ -145,6 +150,11 @@ void OnnxNodeReader::set_constant_output(Value constant) {
   constant.name = node_.outputs.at(0);
   OnnxLayout layout = plain_layout(constant.shape);
   set(0, {.constant = std::move(constant), .layout = std::move(layout)});
+}
+
+void OnnxNodeReader::pass_on() {
+  if (is_constant(0)) reading_.take(constant(0).data.size());
+  set(0, input(0));
 }
 
 namespace {

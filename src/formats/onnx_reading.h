@@ -51,6 +51,8 @@ class OnnxNodeReader {
 
   bool has_input(size_t i) const { return i < node_.inputs.size() && !node_.inputs[i].empty(); }
   const OnnxOperand& input(size_t i) const;
+  /// Input i, which must be a value of the graph.
+  const OnnxOperand& computed(size_t i) const;
   bool is_constant(size_t i) const { return has_input(i) && input(i).constant.has_value(); }
   const Value& constant(size_t i) const;
   const Shape& shape(size_t i) const { return input(i).shape(); }
@@ -87,6 +89,8 @@ class OnnxNodeReader {
   /// Of a value that `image` and its kind have made.
   void set_image_output(ValueId id);
   void set_constant_output(Value constant);
+  /// The first output is the first input.
+  void pass_on();
   void set(size_t output, OnnxOperand operand);
 
  private:
