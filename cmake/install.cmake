@@ -21,7 +21,7 @@ install(EXPORT slimpilot FILE slimpilot-targets.cmake NAMESPACE slimpilot:: DEST
 foreach(folder base graph engine formats/slim)
   install(DIRECTORY src/${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/slimpilot/${folder} COMPONENT robot
     FILES_MATCHING PATTERN "*.h"
-    REGEX "(_test|_generic|_skipping|_encoded|_bf16|_tiles|/simd_[a-z0-9_]+)\\.h$" EXCLUDE)  # only our own sources include these
+    REGEX "(_test|_generic|_skipping|_encoded|_bf16|_tiles|_narrow|_products|/simd_[a-z0-9_]+)\\.h$" EXCLUDE)  # only our own sources include these
 endforeach()
 configure_package_config_file(cmake/slimpilot-config.cmake.in ${CMAKE_BINARY_DIR}/slimpilot-config.cmake
   INSTALL_DESTINATION ${package_folder})

@@ -25,7 +25,7 @@ bool fits_short_rescale(std::span<const int8_t> weights, std::span<const int32_t
   for (size_t o = 0; o < bias.size(); ++o) {
     int64_t most = std::abs(int64_t{bias[o]});
     for (const int8_t w : weights.subspan(o * per_output, per_output)) most += most_input * std::abs(int{w});
-    if (shift[o] < -22 || most << std::max(shift[o], 0) >= int64_t{1} << 30) return false;
+    if (shift[o] < -22 || most >= int64_t{1} << (30 - std::max(shift[o], 0))) return false;
   }
   return true;
 }

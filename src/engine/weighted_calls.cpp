@@ -102,9 +102,10 @@ IntegerResult integer_result(const Site& s, int outputs) {
   } else {
     std::vector<int32_t> bias =
         of_all_layers(s, [](const Site& layer) { return constant_elements<int32_t>(layer, 2, ElementType::s32); });
-    const auto weights =
-        of_all_layers(s, [](const Site& layer) { return constant_elements<int8_t>(layer, 1, ElementType::s8); });
-    result.short_rescale = fits_short_rescale(weights, bias, shift, result.input_zero_point);
+    if (std::holds_alternative<Conv2D>(s.node.op))
+      result.short_rescale = fits_short_rescale(
+          of_all_layers(s, [](const Site& layer) { return constant_elements<int8_t>(layer, 1, ElementType::s8); }), bias, shift,
+          result.input_zero_point);
     result.bias = s.keep_channels(std::move(bias));
   }
   result.multiplier = s.keep_channels(std::move(multiplier));

@@ -59,7 +59,8 @@ struct RealResult {
 /// Result in integers as docs/int8.md defines it: limit(rescale(sum + bias, multiplier, shift) + output_zero_point).
 /// `weight_sum[o]` is the sum of the output's weights, for kernels whose inputs carry an offset. int16 activations have
 /// a 64-bit bias. With `rounds_once` (dense layers) it is rescale_once; without, int16 uses 16 bits of the multiplier.
-/// `short_rescale`: the limits of all sums and the shifts allow a shorter way to the same numbers (fits_short_rescale).
+/// `short_rescale` (conv2d only): the limits of all sums and the shifts allow a shorter way to the same numbers
+/// (fits_short_rescale).
 struct IntegerResult {
   const int32_t* bias;
   const int64_t* bias64;

@@ -188,8 +188,9 @@ void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
     auto* rescale = static_cast<typename V::ShortRescale*>(aligned(start + a.out_c + kChannelPadding));
     fill_rescale<V>(a.integer, a.out_c, rescale);
     conv2d_blocks<V>(a, image, start, StoreS8Shortly<V>{output, a.out_c, a.integer.low, a.integer.high, rescale});
-  } else
-    conv2d_blocks<V>(a, image, start, through_memory<V>(StoreS8<V, typename V::Rescale>{output, a.out_c, a.integer}));
+  } else {  // rare: not worth tiles that leave zeros out
+    conv2d_blocks<V>(a, padded, start, through_memory<V>(StoreS8<V, typename V::Rescale>{output, a.out_c, a.integer}));
+  }
 }
 
 /// Row by row: the sums of the upper bytes wait in scratch for those of the lower ones.

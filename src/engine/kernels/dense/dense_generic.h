@@ -80,8 +80,8 @@ struct InRegisters {
 
   template <int Planes>
   static void run(const DenseArgs& a, const RowInputs<V>& inputs, const RowSums<V>& row, void* scratch) {
-    const ptrdiff_t groups = groups_of<V>(a);
-    const ActiveInputs<V> x = active_inputs<V, Planes>(inputs, groups_of<V>(a), static_cast<int32_t*>(scratch));
+    const int groups = groups_of<V>(a);
+    const ActiveInputs<V> x = active_inputs<V, Planes>(inputs, groups, static_cast<int32_t*>(scratch));
     const auto* w = static_cast<const typename V::Weight*>(a.weights);
     for (int first = 0; first < a.outputs;) {
       const int left = (a.outputs - first + V::kLanes - 1) / V::kLanes;
@@ -97,7 +97,7 @@ struct InRegisters {
         case 8: dense_block<V, Planes, 8>(x, w, row, first); break;
       }
       first += vectors * V::kLanes;
-      w += groups * vectors * V::kLanes * V::kGroup;
+      w += static_cast<ptrdiff_t>(groups) * vectors * V::kLanes * V::kGroup;
     }
   }
 };
