@@ -67,8 +67,9 @@ void WorkerPool::run_parts(uint32_t count, Work work, const void* context) noexc
 }
 
 void WorkerPool::wait_for_work() noexcept {
-  while (!closing_.load()) {
-    const uint64_t seen = ticket_.load();
+  for (;;) {
+    const uint64_t seen = ticket_.load();  // before it is asked whether the pool closes, or waiting could miss that
+    if (closing_.load()) return;
     if (take_part()) continue;
     int pauses = 0;
     while (ticket_.load() == seen && pauses < kPauses) pause(), ++pauses;

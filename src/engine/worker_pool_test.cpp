@@ -56,6 +56,15 @@ TEST(WorkerPool, EndsWithoutWork) {
   for (int i = 0; i < 50; ++i) WorkerPool pool(4);
 }
 
+/// A thread that has just seen that the pool goes on must still notice that it ends: this once hung, one time in thousands.
+TEST(WorkerPool, EndsWhateverItsThreadsAreDoing) {
+  for (int i = 0; i < 30'000; ++i) {
+    WorkerPool pool(2);
+    for (int spin = 0; spin < i % 3000; ++spin) std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (i % 2 == 0) pool.run(2, [](size_t) {});
+  }
+}
+
 TEST(Threads, ChangeNoResult) {
   for (const char* name : {"pilotnet", "deepest_lstm_tiny_pilotnet"}) {
     const Graph graph = make_network(name, 1, {.initialization = Initialization::keras});
