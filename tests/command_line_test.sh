@@ -153,9 +153,9 @@ expect 1 "frames/11.png: " run lstm.tflite frames
 if "$program" run lstm.tflite frames >/dev/full 2>output; then fail "run into a full disk succeeds"; else holds output "standard output"; fi
 
 expect 0 "int16x8" optimize random:deepest_lstm_tiny_pilotnet --data recording --calibration-frames 8 --frames 0::4 --out out
-names="float32 dynamic_range float16 int8_float_fallback int8_only int16x8"
+names="float32 dynamic_range int4 float16 int8_float_fallback int8_only int16x8"
 rows=$(for name in $names; do grep -cE "^$name +[0-9.]+ .* ok" output; done | paste -sd' ')
-[ "$rows" = "1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not print six rows with status ok ($rows)"
+[ "$rows" = "1 1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not print seven rows with status ok ($rows)"
 for key in command model frames techniques technique status model_path size_bytes slim_bytes mse mae sqnr_db max_difference latency_ms_p50 latency_ms_p99 isa arithmetic threads outputs; do
   holds out/results.json "\"$key\":"
 done

@@ -26,7 +26,8 @@ Graph equalize_channels(Graph graph, const Calibration& calibration);
 Graph order_channels(Graph graph, const Calibration& calibration);
 
 // Passes that trade accuracy for size and speed.
-Graph quantize_dynamic_range(Graph graph, const Calibration& calibration);
+/// `dense_bits`: of dense layers' weights, 8 or 4.
+Graph quantize_dynamic_range(Graph graph, const Calibration& calibration, int dense_bits = 8);
 Graph quantize_float16(Graph graph, const Calibration& calibration);
 
 struct IntegerOptions {

@@ -207,7 +207,7 @@ class Rewriter {
     std::vector<float> reals = constant_as_floats(bias), least_scale;
     for (const float b : reals) least_scale.push_back(std::abs(b) / input_scale / static_cast<float>(1 << 30));
     const ChannelMoments& inputs = calibration_.channel_moments(source_.value(node.inputs[0]).name);
-    Value weights = fitted_weights(source_.value(node.inputs[1]), axis, least_scale, inputs.variance);
+    Value weights = fitted_weights(source_.value(node.inputs[1]), axis, {least_scale, inputs.variance});
     const PatchCovariance* covariance = axis == 0 ? calibration_.covariance(source_.value(node.output).name) : nullptr;
     const bool is_free = weights.constraint == Constraint{};  // else equal weights must stay equal, zeros zero
     if (options_.adaptive_rounding && covariance != nullptr && is_free)
