@@ -197,6 +197,11 @@ holds driven/results.json '"success_rate_95"'
 holds driven/report.html "Driven paths"
 holds driven/report.html "Each layer"
 holds driven/report.html "Hurts most"
+# Another program drives: it reads frames and says what `run` says.
+expect 0 "1/1" drive "command:'$program' run '$source/models/deepest_lstm_tiny_pilotnet.tflite' --size 640x480 --format jsonl" --circuit ring.csv
+expect 1 "answered 'hello'; a line for each frame is expected" drive "command:while head -c 921600 >frame; do echo hello; done" --circuit ring.csv
+expect 1 "ended with exit code 3 after 0 answers" drive "command:exit 3" --circuit ring.csv
+expect 2 "name the program behind command:" drive command: --circuit ring.csv
 expect 2 "--circuit is required" drive expert
 expect 2 "constant:V:W" drive constant:6 --circuit ring.csv
 expect 2 "--sweep must be" drive expert --circuit ring.csv --sweep latency-ms:5
