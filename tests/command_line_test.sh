@@ -85,6 +85,8 @@ expect 0 "plain.slim" convert lstm.slim plain.slim --plain
 expect 0 "as .slim:" info plain.slim
 holds output "entropy bits"
 holds output "dense zstd planes"
+expect 0 "brain_lstm.py" brain lstm.tflite --out brains
+expect 2 "--out" brain lstm.tflite
 expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.h5
 
 expect 2 "--camera-runs must be 1 to" bench lstm.tflite --camera-runs 0

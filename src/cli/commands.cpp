@@ -24,6 +24,7 @@ constexpr Subcommand kCommands[] = {
     {"run", "commands for frames as they come, from a folder or standard input", run_run},
     {"bench", "latency of a model, step by step", run_bench},
     {"convert", "read a model and write it in another format", run_convert},
+    {"brain", "write a brain for JdeRobot's Behavior Metrics that drives with a model", run_brain},
     {"info", "what a model file holds", run_info},
     {"drive", "drive circuits in simulated time and measure it", run_drive},
     {"record", "drive circuits and write recordings to learn from", run_record},

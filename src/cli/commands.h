@@ -23,6 +23,7 @@ void run_predict(int argc, char** argv);
 void run_run(int argc, char** argv);
 void run_bench(int argc, char** argv);
 void run_convert(int argc, char** argv);
+void run_brain(int argc, char** argv);
 void run_info(int argc, char** argv);
 void run_drive(int argc, char** argv);
 void run_record(int argc, char** argv);
