@@ -89,6 +89,13 @@ expect 0 "brain_lstm.py" brain lstm.tflite --out brains
 expect 2 "--out" brain lstm.tflite
 expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.h5
 
+expect 0 "nothing found" doctor lstm.tflite
+holds output "drive, brain   yes"
+expect 0 "try:  \`--normalize unit\`" doctor "$source/tests/golden/keras/donkey_linear.h5"
+expect 0 "| raw_pixels |" doctor --table
+expect 2 "name a model" doctor
+expect_error "--lambda" doctor "$source/tests/golden/keras/lambda.h5"
+
 expect 2 "--camera-runs must be 1 to" bench lstm.tflite --camera-runs 0
 expect 0 "2 threads" bench lstm.tflite --seconds 0.1 --camera-runs 10 --threads 2
 expect 2 "--arithmetic rough is none" run lstm.tflite --arithmetic rough

@@ -26,6 +26,7 @@ constexpr Subcommand kCommands[] = {
     {"convert", "read a model and write it in another format", run_convert},
     {"brain", "write a brain for JdeRobot's Behavior Metrics that drives with a model", run_brain},
     {"info", "what a model file holds", run_info},
+    {"doctor", "what works with a model, what falls back to real numbers, and what to try", run_doctor},
     {"drive", "drive circuits in simulated time and measure it", run_drive},
     {"record", "drive circuits and write recordings to learn from", run_record},
     {"report", "make one HTML file from results.json", run_report},

@@ -25,6 +25,7 @@ void run_bench(int argc, char** argv);
 void run_convert(int argc, char** argv);
 void run_brain(int argc, char** argv);
 void run_info(int argc, char** argv);
+void run_doctor(int argc, char** argv);
 void run_drive(int argc, char** argv);
 void run_record(int argc, char** argv);
 void run_report(int argc, char** argv);

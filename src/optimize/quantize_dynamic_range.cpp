@@ -10,12 +10,16 @@
 
 namespace slimpilot {
 
-Graph quantize_dynamic_range(Graph graph, const Calibration& calibration) {
+bool gets_integer_weights(const Graph& graph, const Node& node) {
   constexpr int64_t least_elements = 1024;
+  return (std::holds_alternative<Conv2D>(node.op) || std::holds_alternative<Dense>(node.op)) &&
+         element_count(graph.value(node.inputs[1]).shape) >= least_elements;
+}
+
+Graph quantize_dynamic_range(Graph graph, const Calibration& calibration) {
   for (Node& node : graph.nodes) {
-    if (!std::holds_alternative<Conv2D>(node.op) && !std::holds_alternative<Dense>(node.op)) continue;
+    if (!gets_integer_weights(graph, node)) continue;
     const Value weights = graph.value(node.inputs[1]), bias = graph.value(node.inputs[2]);
-    if (element_count(weights.shape) < least_elements) continue;
     Value rounded = quantized_weights(weights, 0);
     const std::vector<float>& means = calibration.channel_moments(graph.value(node.inputs[0]).name).mean;
     node.inputs[2] =
