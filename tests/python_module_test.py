@@ -122,6 +122,14 @@ class SameBits(unittest.TestCase):
         np.testing.assert_array_equal(session.run(large), first[0])
         np.testing.assert_array_equal(session.run(small), first[1])
 
+    def test_chosen_kernels_change_no_result(self):
+        for model in (LSTM, WORK / "models/int8_only.slim"):
+            session = slimpilot.Session(model, threads=2)
+            first, second = frames(2)
+            expected = session.run(second)
+            session.choose_kernels(first)
+            np.testing.assert_array_equal(session.run(second), expected)
+
     def test_threads_change_no_result(self):
         picture = frames(1)[0]
         np.testing.assert_array_equal(slimpilot.Session(LSTM, threads=2).run(picture), slimpilot.Session(LSTM).run(picture))
@@ -184,6 +192,7 @@ class Errors(unittest.TestCase):
         self.expect("the frames have 100 rows", run, np.zeros((100, 640, 3), np.uint8))
         self.expect("hold no pixel", run, np.zeros((480, 0, 3), np.uint8))
         self.expect("incompatible", run, [[1, 2, 3]], kind=TypeError)
+        self.expect("this is float64", self.session.choose_kernels, np.zeros((480, 640, 3)))
         self.expect("runs must be", self.session.measure, frames(1)[0], 0)
         self.assertEqual(run(frames(1)[0]).shape, (2,))  # none of it did harm
 
@@ -199,6 +208,15 @@ class Errors(unittest.TestCase):
 
 
 class Time(unittest.TestCase):
+    def test_models_are_read_by_several_threads(self):
+        keras, results = GOLDEN / "keras/donkey_linear.h5", []
+        readers = [threading.Thread(target=lambda: results.append(slimpilot.Session(keras))) for _ in range(8)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        self.assertEqual(len(results), 8)
+
     def test_another_thread_runs_meanwhile(self):
         session = slimpilot.Session(LSTM)
         picture = frames(1)[0]

@@ -45,7 +45,7 @@ TEST(LineProgram, WhatGoesWrongIsSaid) {
   EXPECT_TRUE(has(error_of("nonexistent-program 2>/dev/null"), "exit code 127 after 0"));
   EXPECT_TRUE(has(error_of("kill -SEGV $$"), "by signal 11"));
   EXPECT_TRUE(has(error_of("sleep 100", 1), "said nothing for 1 s"));
-  EXPECT_TRUE(has(error_of("echo hello; cat"), "more than a line"));
+  EXPECT_TRUE(has(error_of("printf 'one\\ntwo\\n'; cat"), "more than a line"));
   EXPECT_TRUE(has(error_of("head -c 100000 /dev/zero; cat"), "more than 65536 bytes"));
   EXPECT_TRUE(has(error_of("exec >&-; sleep 100"), "by signal 9 after 0"));
 }

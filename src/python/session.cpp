@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <mutex>
 #include <optional>
 
 #include "base/error.h"
+#include "engine/choose_ways.h"
 #include "engine/frame_input.h"
 #include "formats/formats.h"
 #include "host/image_file.h"
@@ -112,6 +114,19 @@ class PythonSession {
   void reset_state() {
     const Turn turn(*this);
     session_.reset_state();
+  }
+
+  void choose_kernels(const py::array& array) {
+    const Turn turn(*this);
+    const Frame frame = checked_frame(array);
+    prepare_for(frame);
+    const py::gil_scoped_release others_run;
+    std::vector<std::vector<std::byte>> inputs(1, std::vector<std::byte>(session_.input().size()));
+    camera_->prepare({frame.data(), static_cast<size_t>(frame.size())}, inputs[0]);
+    PlanOptions options = plan_.options();
+    options.ways = best_ways(measure_ways(graph_, plan_, inputs));
+    plan_ = Plan(graph_, options);
+    session_ = Session(plan_);
   }
 
   py::array_t<double> run(const py::array& array) {
@@ -217,6 +232,8 @@ std::unique_ptr<PythonSession> open_session(const std::filesystem::path& path, i
   std::unique_ptr<PythonSession> session;
   {
     const py::gil_scoped_release others_run;
+    static std::mutex one_reader;  // Keras files are read in a child process, one at a time
+    const std::lock_guard lock(one_reader);
     const ReadOptions read{.lambdas = {},
                            .note = [&](const std::string& note) { notes.push_back(path.string() + " " + note); }};
     session = std::make_unique<PythonSession>(simplify(read_model(path, read)), options);
@@ -250,6 +267,7 @@ PYBIND11_MODULE(_slimpilot, module) {
       .def("run", &PythonSession::run, py::arg("frame"))
       .def("run_tensors", &PythonSession::run_tensors)
       .def("measure", &PythonSession::measure, py::arg("frame"), py::arg("runs") = 1000)
+      .def("choose_kernels", &PythonSession::choose_kernels, py::arg("frame"))
       .def("reset_state", &PythonSession::reset_state);
 }
 
