@@ -2,7 +2,6 @@
 # python_module(NAME DEPENDS other modules): the folder src/NAME as the Python package `slimpilot`, in the build folder's python/
 # and, installed, where Debian's Python looks below /usr/local. It is a shared object, so what it DEPENDS on is compiled without
 # fixed places; hidden symbols make that free.
-set(Python3_EXECUTABLE /usr/bin/python3 CACHE FILEPATH "the Python that the module is for")
 find_package(Python3 REQUIRED COMPONENTS Interpreter Development.Module)
 find_package(pybind11 CONFIG REQUIRED)
 
