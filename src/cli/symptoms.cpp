@@ -90,8 +90,14 @@ const Symptom& symptom_named(std::string_view name) {
 }
 
 std::string symptoms_table() {
+  const auto cell = [](std::string_view words) {
+    std::string text;
+    for (const char c : words) text += c == '|' ? std::string("\\|") : std::string(1, c);
+    return text;
+  };
   std::string text = "| name | what you see | because | what to try |\n|---|---|---|---|\n";
-  for (const Symptom& s : kSymptoms) text += fmt::format("| {} | {} | {} | {} |\n", s.name, s.seen, s.because, s.remedy);
+  for (const Symptom& s : kSymptoms)
+    text += fmt::format("| {} | {} | {} | {} |\n", s.name, cell(s.seen), cell(s.because), cell(s.remedy));
   return text;
 }
 
