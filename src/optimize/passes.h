@@ -30,6 +30,10 @@ Graph order_channels(Graph graph, const Calibration& calibration);
 Graph quantize_dynamic_range(Graph graph, const Calibration& calibration, int dense_bits = 8);
 Graph quantize_float16(Graph graph, const Calibration& calibration);
 
+/// Whether quantize_dynamic_range makes the node's weights integers: those of convolutions and dense layers that have enough
+/// elements to save something.
+bool gets_integer_weights(const Graph& graph, const Node& node);
+
 struct IntegerOptions {
   ElementType activations = ElementType::s8;  // or s16
   bool integer_io = false;                    // the network's own inputs and outputs are integers too
@@ -38,6 +42,9 @@ struct IntegerOptions {
   bool bias_correction = true;                // biases take back the mean error that rounding adds
 };
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options);
+
+/// Whether LiteRT computes the op with such activations (s8 or s16); else quantize_integer leaves it in real numbers.
+bool has_integer_kernel(const Op& op, ElementType activations);
 
 /// Zeroes the smallest weights of each layer: the share `convolutions` (0 … 1) of one that is a convolution, `dense` of one
 /// that is dense. Layers that yield the outputs keep theirs: they are few, and half of them may be all that an output has.

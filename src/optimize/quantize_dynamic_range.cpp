@@ -13,6 +13,12 @@
 
 namespace slimpilot {
 
+bool gets_integer_weights(const Graph& graph, const Node& node) {
+  constexpr int64_t least_elements = 1024;
+  return (std::holds_alternative<Conv2D>(node.op) || std::holds_alternative<Dense>(node.op)) &&
+         element_count(graph.value(node.inputs[1]).shape) >= least_elements;
+}
+
 namespace {
 
 constexpr int kMost = 7;        // of a weight of 4 bits
@@ -29,11 +35,9 @@ Value four_bit_weights(const Value& weights, const ChannelMoments& inputs, const
 }  // namespace
 
 Graph quantize_dynamic_range(Graph graph, const Calibration& calibration, int dense_bits) {
-  constexpr int64_t least_elements = 1024;
   for (Node& node : graph.nodes) {
-    if (!std::holds_alternative<Conv2D>(node.op) && !std::holds_alternative<Dense>(node.op)) continue;
+    if (!gets_integer_weights(graph, node)) continue;
     const Value weights = graph.value(node.inputs[1]), bias = graph.value(node.inputs[2]);
-    if (element_count(weights.shape) < least_elements) continue;
     const ChannelMoments& inputs = calibration.channel_moments(graph.value(node.inputs[0]).name);
     Value rounded = dense_bits == 4 && std::holds_alternative<Dense>(node.op)
                         ? four_bit_weights(weights, inputs, calibration.covariance(graph.value(node.output).name))

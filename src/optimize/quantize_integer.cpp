@@ -97,18 +97,6 @@ void split_outputs(Graph& graph, ObservedRanges& ranges, const std::set<std::str
   remove_unused(graph);
 }
 
-/// Whether LiteRT computes the op in this type.
-bool has_integer_kernel(const Op& op, ElementType type) {
-  if (std::holds_alternative<ConvLstm2D>(op) || std::holds_alternative<Lstm>(op) || std::holds_alternative<BatchNorm>(op) ||
-      std::holds_alternative<Softmax>(op))
-    return false;
-  const auto* activation = std::get_if<Activation>(&op);
-  if (activation == nullptr) return true;
-  if (activation->kind == ActivationKind::hard_sigmoid) return false;
-  return type == ElementType::s8 ||
-         (activation->kind != ActivationKind::elu && activation->kind != ActivationKind::relu_0_to_1);
-}
-
 /// Builds the integer graph node by node; every activation of the source may exist in integers, in real numbers, or both.
 class Rewriter {
  public:
@@ -271,6 +259,17 @@ class Rewriter {
 };
 
 }  // namespace
+
+bool has_integer_kernel(const Op& op, ElementType activations) {
+  if (std::holds_alternative<ConvLstm2D>(op) || std::holds_alternative<Lstm>(op) || std::holds_alternative<BatchNorm>(op) ||
+      std::holds_alternative<Softmax>(op))
+    return false;
+  const auto* activation = std::get_if<Activation>(&op);
+  if (activation == nullptr) return true;
+  if (activation->kind == ActivationKind::hard_sigmoid) return false;
+  return activations == ElementType::s8 ||
+         (activation->kind != ActivationKind::elu && activation->kind != ActivationKind::relu_0_to_1);
+}
 
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options) {
   ObservedRanges ranges = observed_ranges(graph, calibration, options.activations);
