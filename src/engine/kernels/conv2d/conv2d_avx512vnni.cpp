@@ -14,7 +14,6 @@ const Conv2dKernels conv2d = {
 
 const Conv2dKernels conv2d_256 = {
     .name = "avx512vnni_256",
-    .s8 = kConv2dS8<IntegerVnni256>,
     .s16 = kConv2dS16<IntegerVnni256>,
     .hybrid = kConv2dHybrid<IntegerVnni256>,
 };
