@@ -67,6 +67,62 @@ void unary(const UnaryArgs& a, const Io& io) noexcept {
   }
 }
 
+/// A function of its own: the kinds would otherwise be copied to all five places of a step.
+template <class V>
+__attribute__((noinline)) typename V::Real cell_function(const CellFunction& f, typename V::Real x) {
+  switch (f.kind) {
+    case CellFunction::Kind::line: break;
+    case CellFunction::Kind::elu: return V::elu(x);
+    case CellFunction::Kind::tanh: return V::tanh(x);
+    case CellFunction::Kind::sigmoid: return V::sigmoid(x);
+  }
+  return V::least(V::greatest(x * V::same(f.slope) + V::same(f.offset), V::same(f.low)), V::same(f.high));
+}
+
+/// One pixel's numbers.
+struct LstmPixel {
+  const float *inputs, *recurrent;
+  float *cells, *hidden;
+};
+
+/// The filters from `first` on in vectors of kLanes, what is left in smaller ones.
+template <int kLanes>
+void lstm_filters(const LstmStepArgs& a, const LstmPixel& p, int first) {
+  using V = RealVector<kLanes>;
+  const auto load = [](const float* x) {
+    typename V::Real v;
+    __builtin_memcpy(&v, x, sizeof v);  // may read past the end, as kernels may
+    return v;
+  };
+  const auto gate = [&](int number, int f) {
+    const ptrdiff_t at = static_cast<ptrdiff_t>(number) * a.filters + f;
+    return load(p.inputs + at) + load(p.recurrent + at);
+  };
+  constexpr int kNarrowest = 4;
+  for (; first + kLanes <= a.filters || (kLanes == kNarrowest && first < a.filters); first += kLanes) {
+    const typename V::Real added = cell_function<V>(a.gate, gate(0, first)) * cell_function<V>(a.cell, gate(2, first));
+    const typename V::Real cells = cell_function<V>(a.gate, gate(1, first)) * load(p.cells + first) + added;
+    const typename V::Real hidden = cell_function<V>(a.gate, gate(3, first)) * cell_function<V>(a.cell, cells);
+    if (first + kLanes <= a.filters) {
+      __builtin_memcpy(p.cells + first, &cells, sizeof cells);
+      __builtin_memcpy(p.hidden + first, &hidden, sizeof hidden);
+    } else {
+      for (int i = 0; first + i < a.filters; ++i) p.cells[first + i] = cells[i], p.hidden[first + i] = hidden[i];
+    }
+  }
+  if constexpr (kLanes > kNarrowest) lstm_filters<kLanes / 2>(a, p, first);
+}
+
+template <class V>
+void lstm_step(const LstmStepArgs& a, const Io& io) noexcept {
+  LstmPixel p{static_cast<const float*>(io.input[0]), static_cast<const float*>(io.input[1]), static_cast<float*>(io.state),
+              static_cast<float*>(io.output)};
+  for (int pixel = 0; pixel < a.pixels; ++pixel) {
+    lstm_filters<V::kCount>(a, p, 0);
+    p.inputs += 4 * a.filters, p.recurrent += 4 * a.filters, p.cells += a.filters, p.hidden += a.filters;
+  }
+}
+
 /// Multipliers and shifts are the same for all elements: the wrapper's rescaling wants one for each lane.
 template <class V>
 struct Rescaling {
@@ -128,6 +184,7 @@ constexpr ElementwiseKernels curves() {
   k.sigmoid = unary<V, V::sigmoid>;
   k.elu = unary<V, V::elu>;
   k.hard_sigmoid = unary<V, V::hard_sigmoid>;
+  k.lstm_step = lstm_step<V>;
   return k;
 }
 
