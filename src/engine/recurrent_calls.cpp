@@ -18,25 +18,28 @@ Value one_step(const Value& sequence, bool has_steps) {
   return value;
 }
 
-/// The layer's call and what it makes, real gates [1,…,4·F] of `x`. Weights are input `weights` of the recurrent node.
+/// A layer's call and how many gates it makes.
 struct Gates {
   NodeCall made;
-  Shape shape;
+  int64_t count;
 };
 template <class Layer>
-Gates gates_of(const Site& s, const Layer& layer, Value x, size_t weights) {
-  const ElementType bias_type = x.type == ElementType::f32 ? ElementType::f32 : ElementType::s32;
-  Value bias = s.constant(3);
-  if (weights != 1)
-    bias = {.name = bias.name,
-            .shape = bias.shape,
-            .type = bias_type,
-            .data = std::vector<std::byte>(4 * static_cast<size_t>(bias.shape[0]))};
-  Graph graph{.values = {std::move(x), s.constant(weights), std::move(bias)}, .inputs = {0}};
+Gates gates_of(const Site& s, const Layer& layer, Value x, Value weights, Value bias) {
+  Graph graph{.values = {std::move(x), std::move(weights), std::move(bias)}, .inputs = {0}};
   append_node(graph, s.node.name, layer, {0, 1, 2});
   const ThreadOptions one_thread;
-  const Site site{graph, graph.nodes[0], s.kernels, s.constants, s.wanted, s.arithmetic, one_thread};
-  return {call_for(layer, site), site.output().shape};
+  Site site{graph, graph.nodes[0], s.kernels, s.constants, s.wanted, s.arithmetic, one_thread};
+  site.wanted_if_known = true;
+  return {call_for(layer, site), site.count()};
+}
+
+/// Gates of the hidden state of a step.
+template <class Layer>
+Gates recurrent_gates(const Site& s, const Layer& layer, bool return_sequences) {
+  Value no_bias{.name = s.constant(3).name, .shape = s.constant(3).shape};
+  no_bias.type = s.output().type == ElementType::f32 ? ElementType::f32 : ElementType::s32;
+  no_bias.data.resize(4 * static_cast<size_t>(no_bias.shape[0]));
+  return gates_of(s, layer, one_step(s.output(), return_sequences), s.constant(2), std::move(no_bias));
 }
 
 const GateLayer* keep_layer(const Site& s, const NodeCall& made) {
@@ -64,18 +67,24 @@ std::string_view kernel_name(const NodeCall& recurrent) {
   return *std::ranges::find(names, numbers(recurrent.kernel), numbers);
 }
 
-/// What both ops have in common; `layer` makes the gates of inputs, `recurrent_layer` those of hidden states.
-template <class Op, class Layer>
-NodeCall recurrent_call(const Op& op, const Site& s, const Layer& layer, const Layer& recurrent_layer) {
-  const ElementType type = s.output().type;
-  if (type != ElementType::f32 && type != ElementType::s8) s.fail_type();
-  if (type == ElementType::s8 && s.zero_point(s.output()) != 0) s.fail("its result needs the zero point 0");
-  const Gates recurrent = gates_of(s, recurrent_layer, one_step(s.output(), op.return_sequences), 2);
-  const Gates input = gates_of(s, layer, one_step(s.input(0), true), 1);
+/// All ways of both layers: each takes the wanted one if it has it, else its usual one.
+void set_ways(NodeCall& made, std::string_view wanted, const NodeCall& input, const NodeCall& recurrent) {
+  made.ways = recurrent.ways;
+  std::ranges::copy_if(input.ways, std::back_inserter(made.ways),
+                       [&](std::string_view way) { return std::ranges::count(recurrent.ways, way) == 0; });
+  const auto known = std::ranges::find(made.ways, wanted);
+  made.way = known == made.ways.end() ? recurrent.way : *known;
+}
 
-  const int filters = recurrent.shape.back() / 4;
-  const int64_t gates = element_count(input.shape), hidden = gates / 4;
+/// What both ops have in common, once there are the gates of one step's or of all steps' inputs and of hidden states.
+template <class Op>
+NodeCall recurrent_call(const Op& op, const Site& s, const Gates& input, const Gates& recurrent) {
+  const ElementType type = s.output().type;
+  if (type == ElementType::s8 && s.zero_point(s.output()) != 0) s.fail("its result needs the zero point 0");
+  const int filters = s.output().shape.back();
+  const int64_t hidden = recurrent.count / 4;
   RecurrentArgs a{.steps = s.input(0).shape[1], .return_sequences = op.return_sequences, .stateful = op.stateful};
+  a.steps_at_once = static_cast<int>(input.count / recurrent.count);
   a.input = keep_layer(s, input.made), a.recurrent = keep_layer(s, recurrent.made);
   a.step = {
       s.kernels.elementwise.lstm_step,
@@ -83,27 +92,46 @@ NodeCall recurrent_call(const Op& op, const Site& s, const Layer& layer, const L
   if (type == ElementType::s8) a.quantize = {s.kernels.quantize.f32_to_s8, {hidden, s.scale(s.output()), 0}};
   const auto bytes = [](int64_t count, ElementType t) { return static_cast<size_t>(count) * element_size(t); };
   a.input_bytes = bytes(element_count(s.input(0).shape) / s.input(0).shape[0] / a.steps, s.input(0).type);
-  a.hidden_bytes = bytes(hidden, type), a.gate_bytes = bytes(gates, ElementType::f32);
+  a.hidden_bytes = bytes(hidden, type), a.gate_bytes = bytes(recurrent.count, ElementType::f32);
   a.hidden_offset = buffer_extent(bytes(hidden, ElementType::f32));
   a.state_bytes = a.hidden_offset + a.hidden_bytes;
-  a.recurrent_gates = buffer_extent(a.gate_bytes), a.real_hidden = 2 * a.recurrent_gates;
+  a.recurrent_gates = buffer_extent(bytes(input.count, ElementType::f32));
+  a.real_hidden = a.recurrent_gates + buffer_extent(a.gate_bytes);
   a.layer_scratch = a.real_hidden + buffer_extent(bytes(hidden, ElementType::f32));
 
   NodeCall made = each_image<RecurrentArgs>(s, kernel_name(recurrent.made), reference::recurrent, a);
   made.scratch_bytes = a.layer_scratch + std::max(input.made.scratch_bytes, recurrent.made.scratch_bytes);
   made.state_bytes = a.state_bytes, made.keeps_state = op.stateful;
-  made.way = recurrent.made.way;
-  std::ranges::copy_if(recurrent.made.ways, std::back_inserter(made.ways),
-                       [&](std::string_view way) { return std::ranges::count(input.made.ways, way) > 0; });
+  set_ways(made, s.wanted, input.made, recurrent.made);
   return made;
+}
+
+void check_types(const Site& s) {
+  if (s.output().type != ElementType::f32 && s.output().type != ElementType::s8) s.fail_type();
 }
 
 }  // namespace
 
 NodeCall call_for(const ConvLstm2D& op, const Site& s) {
-  return recurrent_call(op, s, Conv2D{op.stride_h, op.stride_w, op.padding}, Conv2D{.padding = Padding::same});
+  check_types(s);
+  const Conv2D layer{op.stride_h, op.stride_w, op.padding};
+  return recurrent_call(op, s, gates_of(s, layer, one_step(s.input(0), true), s.constant(1), s.constant(3)),
+                        recurrent_gates(s, Conv2D{.padding = Padding::same}, op.return_sequences));
 }
 
-NodeCall call_for(const Lstm& op, const Site& s) { return recurrent_call(op, s, Dense{}, Dense{}); }
+/// The gates of several inputs are a 1×1 convolution whose pixels are the steps, so that weights are read for many of them at
+/// once; unless each step is quantized on the fly, which is then done by its own range.
+NodeCall call_for(const Lstm& op, const Site& s) {
+  check_types(s);
+  const Gates recurrent = recurrent_gates(s, Dense{}, op.return_sequences);
+  Value x = one_step(s.input(0), true), kernel = s.constant(1);
+  const int steps = s.input(0).shape[1], inputs = kernel.shape[1];
+  const bool hybrid = x.type == ElementType::f32 && kernel.type == ElementType::s8;
+  if (steps == 1 || hybrid)
+    return recurrent_call(op, s, gates_of(s, Dense{}, std::move(x), std::move(kernel), s.constant(3)), recurrent);
+  x.shape = {1, 1, steps, inputs};
+  kernel.shape = {kernel.shape[0], 1, 1, inputs};
+  return recurrent_call(op, s, gates_of(s, Conv2D{}, std::move(x), std::move(kernel), s.constant(3)), recurrent);
+}
 
 }  // namespace slimpilot

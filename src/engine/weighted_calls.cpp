@@ -185,13 +185,13 @@ Variant<Args> variant_of(const Site& s) {
 /// Weights with more bytes than this are read from beyond the second-level cache.
 constexpr size_t kStreamingBytes = 1 << 20;
 
-/// The wanted one among those that have the variant and suit the weights; unless one is wanted the last, which is made for the
-/// newest CPU, of those for weights of this size if there is one.
+/// The wanted one among those that have the variant and suit the weights; unless one is wanted (and must be) the last, which is
+/// made for the newest CPU, of those for weights of this size if there is one.
 template <class Args>
 const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
                                   const Variant<Args>& variant, const KernelWeights& weights, const WeightShape& shape,
                                   std::vector<std::string_view>& ways) {
-  const PackedKernels<Args>* choice = nullptr;
+  const PackedKernels<Args>*choice = nullptr, *usual = nullptr;
   const bool streaming = weights.bytes.size() > kStreamingBytes;
   for (const PackedKernels<Args>* kernels : known) {
     const PackedKernel<Args>& kernel = kernels->*variant.kernel;
@@ -199,9 +199,10 @@ const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedK
         !suits(kernel.layout.storage, weights.bytes, shape, weights.element_size))
       continue;
     ways.push_back(kernels->name);
-    const bool better = s.wanted.empty() ? choice == nullptr || kernels->streaming == streaming : kernels->name == s.wanted;
-    if (better) choice = kernels;
+    if (usual == nullptr || kernels->streaming == streaming) usual = kernels;
+    if (kernels->name == s.wanted) choice = kernels;
   }
+  if (choice == nullptr && (s.wanted.empty() || s.wanted_if_known)) choice = usual;
   if (choice == nullptr) s.fail("there is no way '" + std::string(s.wanted) + "' to compute it");
   return *choice;
 }

@@ -17,14 +17,16 @@ void recurrent(const RecurrentArgs& a, const Io& io) noexcept {
   };
   if (!a.stateful) std::memset(state, 0, a.state_bytes);
   for (int t = 0; t < a.steps; ++t, input += a.input_bytes) {
-    make_gates(*a.input, input, scratch);
+    const int of_call = t % a.steps_at_once;
+    if (of_call == 0) make_gates(*a.input, input, scratch);
     if (t > 0 || a.stateful)
       make_gates(*a.recurrent, hidden, scratch + a.recurrent_gates);
     else  // of a zero state
       std::memset(scratch + a.recurrent_gates, 0, a.gate_bytes);
     const bool integers = a.quantize.kernel != nullptr;
     std::byte* const real_hidden = integers ? scratch + a.real_hidden : hidden;
-    a.step.kernel(a.step.args, {{scratch, scratch + a.recurrent_gates}, real_hidden, nullptr, state});
+    const std::byte* const gates = scratch + static_cast<size_t>(of_call) * a.gate_bytes;
+    a.step.kernel(a.step.args, {{gates, scratch + a.recurrent_gates}, real_hidden, nullptr, state});
     if (integers) a.quantize.kernel(a.quantize.args, {{real_hidden, nullptr}, hidden, nullptr, nullptr});
     if (!a.return_sequences && t < a.steps - 1) continue;
     std::memcpy(output, hidden, a.hidden_bytes);

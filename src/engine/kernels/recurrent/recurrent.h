@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keras' LSTM and ConvLSTM2D on a sequence, made of other kernels: in each step one layer makes gates of the input, another one
-// of the hidden state, and lstm_step (elementwise.h) a new state of their sum. All arithmetic is theirs; this is their order.
+// Keras' LSTM and ConvLSTM2D on a sequence, made of other kernels: one layer makes gates of the inputs, another one in each
+// step of the hidden state, and lstm_step (elementwise.h) a new state of their sum. All arithmetic is theirs; this is their
+// order.
 #pragma once
 
 #include <variant>
@@ -10,18 +11,18 @@
 
 namespace slimpilot {
 
-/// A layer of one step. Its results are real, whatever it reads.
+/// Its results are real, whatever it reads.
 using GateLayer = std::variant<Call<Conv2dArgs>, Call<DenseArgs>>;
 
 /// Memory that passes from step to step; all zeros before the first one, which is h = c = 0: integers have the zero point 0.
 /// [cells: f32][hidden: in the type of the result], each in whole cache lines.
 ///
-/// Scratch: [gates of inputs][gates of hidden states][hidden: f32][scratch of the layers]. A number's place is its offset in
-/// bytes.
+/// Scratch: [gates of the inputs of steps_at_once][gates of a hidden state][hidden: f32][scratch of the layers]. A number's
+/// place is its offset in bytes.
 struct RecurrentArgs {
-  int steps;
-  bool return_sequences;  // all steps are results, not only the last one
-  bool stateful;          // the state begins as the run before has left it
+  int steps, steps_at_once;  // of so many steps one call of `input` makes the gates
+  bool return_sequences;     // all steps are results, not only the last one
+  bool stateful;             // the state begins as the run before has left it
   const GateLayer *input, *recurrent;
   Call<LstmStepArgs> step;
   Call<QuantizeArgs> quantize;                   // of hidden states; kernel is null where they are real
