@@ -23,19 +23,18 @@ struct Gates {
   NodeCall made;
   int64_t count;
 };
-template <class Layer>
-Gates gates_of(const Site& s, const Layer& layer, Value x, Value weights, Value bias) {
+Gates gates_of(const Site& s, const Op& layer, Value x, Value weights, Value bias) {
   Graph graph{.values = {std::move(x), std::move(weights), std::move(bias)}, .inputs = {0}};
   append_node(graph, s.node.name, layer, {0, 1, 2});
   const ThreadOptions one_thread;
   Site site{graph, graph.nodes[0], s.kernels, s.constants, s.wanted, s.arithmetic, one_thread};
   site.wanted_if_known = true;
-  return {call_for(layer, site), site.count()};
+  const auto* convolution = std::get_if<Conv2D>(&layer);
+  return {convolution != nullptr ? call_for(*convolution, site) : call_for(std::get<Dense>(layer), site), site.count()};
 }
 
 /// Gates of the hidden state of a step.
-template <class Layer>
-Gates recurrent_gates(const Site& s, const Layer& layer, bool return_sequences) {
+Gates recurrent_gates(const Site& s, const Op& layer, bool return_sequences) {
   Value no_bias{.name = s.constant(3).name, .shape = s.constant(3).shape};
   no_bias.type = s.output().type == ElementType::f32 ? ElementType::f32 : ElementType::s32;
   no_bias.data.resize(4 * static_cast<size_t>(no_bias.shape[0]));
@@ -76,9 +75,9 @@ void set_ways(NodeCall& made, std::string_view wanted, const NodeCall& input, co
   made.way = known == made.ways.end() ? recurrent.way : *known;
 }
 
-/// What both ops have in common, once there are the gates of one step's or of all steps' inputs and of hidden states.
-template <class Op>
-NodeCall recurrent_call(const Op& op, const Site& s, const Gates& input, const Gates& recurrent) {
+/// What both ops have in common, once there are the gates of one step's or of all steps' inputs and of hidden states. Of `op`
+/// windows do not count.
+NodeCall recurrent_call(const ConvLstm2D& op, const Site& s, const Gates& input, const Gates& recurrent) {
   const ElementType type = s.output().type;
   if (type == ElementType::s8 && s.zero_point(s.output()) != 0) s.fail("its result needs the zero point 0");
   const int filters = s.output().shape.back();
@@ -121,17 +120,23 @@ NodeCall call_for(const ConvLstm2D& op, const Site& s) {
 
 /// The gates of several inputs are a 1×1 convolution whose pixels are the steps, so that weights are read for many of them at
 /// once; unless each step is quantized on the fly, which is then done by its own range.
-NodeCall call_for(const Lstm& op, const Site& s) {
+NodeCall call_for(const Lstm& lstm, const Site& s) {
   check_types(s);
+  const ConvLstm2D op{.activation = lstm.activation,
+                      .recurrent_activation = lstm.recurrent_activation,
+                      .return_sequences = lstm.return_sequences,
+                      .stateful = lstm.stateful};
   const Gates recurrent = recurrent_gates(s, Dense{}, op.return_sequences);
   Value x = one_step(s.input(0), true), kernel = s.constant(1);
   const int steps = s.input(0).shape[1], inputs = kernel.shape[1];
   const bool hybrid = x.type == ElementType::f32 && kernel.type == ElementType::s8;
-  if (steps == 1 || hybrid)
-    return recurrent_call(op, s, gates_of(s, Dense{}, std::move(x), std::move(kernel), s.constant(3)), recurrent);
-  x.shape = {1, 1, steps, inputs};
-  kernel.shape = {kernel.shape[0], 1, 1, inputs};
-  return recurrent_call(op, s, gates_of(s, Conv2D{}, std::move(x), std::move(kernel), s.constant(3)), recurrent);
+  Op layer = Dense{};
+  if (steps > 1 && !hybrid) {
+    layer = Conv2D{};
+    x.shape = {1, 1, steps, inputs};
+    kernel.shape = {kernel.shape[0], 1, 1, inputs};
+  }
+  return recurrent_call(op, s, gates_of(s, layer, std::move(x), std::move(kernel), s.constant(3)), recurrent);
 }
 
 }  // namespace slimpilot
