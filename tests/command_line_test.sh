@@ -85,7 +85,16 @@ expect 0 "plain.slim" convert lstm.slim plain.slim --plain
 expect 0 "as .slim:" info plain.slim
 holds output "entropy bits"
 holds output "dense zstd planes"
+expect 0 "brain_lstm.py" brain lstm.tflite --out brains
+expect 2 "--out" brain lstm.tflite
 expect_error "cannot write this format" convert random:deepest_lstm_tiny_pilotnet lstm.h5
+
+expect 0 "nothing found" doctor lstm.tflite
+holds output "drive, brain   yes"
+expect 0 "try:  \`--normalize unit\`" doctor "$source/tests/golden/keras/donkey_linear.h5"
+expect 0 "| raw_pixels |" doctor --table
+expect 2 "name a model" doctor
+expect_error "--lambda" doctor "$source/tests/golden/keras/lambda.h5"
 
 expect 2 "--camera-runs must be 1 to" bench lstm.tflite --camera-runs 0
 expect 0 "2 threads" bench lstm.tflite --seconds 0.1 --camera-runs 10 --threads 2
@@ -153,14 +162,14 @@ expect 1 "frames/11.png: " run lstm.tflite frames
 if "$program" run lstm.tflite frames >/dev/full 2>output; then fail "run into a full disk succeeds"; else holds output "standard output"; fi
 
 expect 0 "int16x8" optimize random:deepest_lstm_tiny_pilotnet --data recording --calibration-frames 8 --frames 0::4 --out out
-names="float32 dynamic_range float16 int8_float_fallback int8_only int16x8"
+names="float32 dynamic_range int4 float16 int8_float_fallback int8_only int16x8"
 rows=$(for name in $names; do grep -cE "^$name +[0-9.]+ .* ok" output; done | paste -sd' ')
-[ "$rows" = "1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not print six rows with status ok ($rows)"
+[ "$rows" = "1 1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not print seven rows with status ok ($rows)"
 
 # Layers that .tflite does not have: the .slim is measured, and that is said.
 expect 0 "not integer-only: CONVLSTM2D, LSTM, .slim only" optimize "$source/tests/golden/slim/recurrent.slim" --data recording --calibration-frames 8 --frames 0::4 --out recurrent
 rows=$(for name in $names; do grep -cE "^$name +- .* ok.*\.slim only: \.tflite has no recurrent layers" output; done | paste -sd' ')
-[ "$rows" = "1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not measure recurrent networks as .slim ($rows)"
+[ "$rows" = "1 1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not measure recurrent networks as .slim ($rows)"
 [ -e recurrent/int8_only.slim ] && [ ! -e recurrent/int8_only.tflite ] && passed=$((passed + 1)) || fail "other files than int8_only.slim"
 expect 0 "recurrent_s8_real" bench recurrent/int8_only.slim --explain
 
@@ -205,6 +214,11 @@ holds driven/results.json '"success_rate_95"'
 holds driven/report.html "Driven paths"
 holds driven/report.html "Each layer"
 holds driven/report.html "Hurts most"
+# Another program drives: it reads frames and says what `run` says.
+expect 0 "1/1" drive "command:'$program' run '$source/models/deepest_lstm_tiny_pilotnet.tflite' --size 640x480 --format jsonl" --circuit ring.csv
+expect 1 "answered 'hello'; a line for each frame is expected" drive "command:while head -c 921600 >frame; do echo hello; done" --circuit ring.csv
+expect 1 "ended with exit code 3 after 0 answers" drive "command:exit 3" --circuit ring.csv
+expect 2 "name the program behind command:" drive command: --circuit ring.csv
 expect 2 "--circuit is required" drive expert
 expect 2 "constant:V:W" drive constant:6 --circuit ring.csv
 expect 2 "--sweep must be" drive expert --circuit ring.csv --sweep latency-ms:5

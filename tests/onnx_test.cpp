@@ -126,7 +126,8 @@ TEST_P(OnnxRoundTrip, GivesTheSameGraph) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Techniques, OnnxRoundTrip,
-                         testing::Values("float32", "float16", "dynamic_range", "int8_float_fallback", "int8_only", "int16x8"),
+                         testing::Values("float32", "float16", "dynamic_range", "int4", "int8_float_fallback", "int8_only",
+                                         "int16x8"),
                          [](const auto& one) { return std::string(one.param); });
 
 TEST(OnnxRoundTripOf, WhatIsNotSimplified) {

@@ -131,6 +131,7 @@ struct Named {
 constexpr Named kNamed[] = {
     {"float32", ElementType::f32, ElementType::f32},
     {"dynamic_range", ElementType::s8, ElementType::f32},
+    {"int4", ElementType::s8, ElementType::f32, 0, 15, 255},
     {"float16", ElementType::f16, ElementType::f32},
     {"int8_float_fallback", ElementType::s8, ElementType::s8},
     {"int8_only", ElementType::s8, ElementType::s8},
@@ -177,7 +178,7 @@ TEST_F(Tuning, EveryTechniqueLeavesWhatItsNameSays) {
       if (!is_small) {  // weights with few elements stay real where activations do
         EXPECT_EQ(weight.type, expected.weights) << weight.name;
       }
-      if (weight.type != ElementType::f16) {
+      if (weight.type == expected.weights && weight.type != ElementType::f16) {
         const bool other = expected.distinct_in_convolutions > 0 && weight.shape.size() > 2;
         EXPECT_LE(equal_groups(weight).most_distinct, other ? expected.distinct_in_convolutions : expected.distinct)
             << weight.name;

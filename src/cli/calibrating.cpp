@@ -19,7 +19,7 @@ constexpr size_t kMostCandidates = 4000;  // frames among which those for calibr
 }  // namespace
 
 void CalibratingOptions::declare(Arguments& arguments) {
-  arguments.option("--calibration", method, "how integer ranges are found: minmax, percentile or mse");
+  arguments.option("--calibration", method, "how integer ranges are found: minmax, percentile, mse or entropy");
   arguments.option("--calibration-frames", frames, "frames that calibrate; never those that are evaluated");
   arguments.option("--percentile", percentile, "percent of numbers that --calibration percentile keeps");
   arguments.option("--seed", seed, "chooses the calibration frames; the first seed of drives, that of training");

@@ -5,10 +5,22 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
-#include "eval/offline.h"
+#include "eval/compare_layers.h"
 #include "report/table.h"
 
 namespace slimpilot {
+
+namespace {
+
+/// What had to be done to B's channels before they could be compared with A's.
+std::string channels_text(const LayerDeviation& layer) {
+  return layer.reordered && layer.scaled ? "reordered, scaled"
+         : layer.reordered               ? "reordered"
+         : layer.scaled                  ? "scaled"
+                                         : "as in A";
+}
+
+}  // namespace
 
 void run_compare(int argc, char** argv) {
   std::string a, b;
@@ -42,11 +54,12 @@ void run_compare(int argc, char** argv) {
   add("all", deviation.overall);
   fmt::print("{} frames\n{}\n", dataset.size(), aligned_table(rows));
 
-  rows = {{"layer", "SQNR dB", "max diff"}};
+  rows = {{"layer", "SQNR dB", "max diff", "channels"}};
   const LayerDeviation* worst = nullptr;
   const auto layers = compare_layers(graph, reference, dataset, progress_output());
   for (const LayerDeviation& layer : layers) {
     add(layer.name, layer.deviation);
+    rows.back().push_back(channels_text(layer));
     if (worst == nullptr || layer.deviation.sqnr_db < worst->deviation.sqnr_db) worst = &layer;
   }
   if (worst == nullptr)

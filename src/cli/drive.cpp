@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// slimpilot drive: closed loop. Any model, the expert or a constant command drives circuits in simulated time.
+// slimpilot drive: closed loop. Any model, the expert, a constant command or another program drives circuits in simulated time.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -26,7 +26,9 @@ struct Options {
 
   void parse(int argc, char** argv) {
     Arguments arguments("drive", "drive circuits in simulated time and measure it");
-    arguments.positional("MODEL", driver, "a model file, `expert`, or `constant:V:W`");
+    arguments.positional(
+        "MODEL", driver,
+        "a model file, `expert`, `constant:V:W`, or `command:PROGRAM ...`, which reads frames and says commands");
     driving.declare(arguments);
     arguments.option("--sweep", sweep,
                      "repeat all for several periods or latencies: control-ms:FIRST:LAST:STEP or "

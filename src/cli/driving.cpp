@@ -21,6 +21,13 @@ double number_of(const std::string& text, const char* option) {
   return value;
 }
 
+/// What follows "command:".
+std::string program_of(const std::string& text) {
+  if (!text.starts_with("command:")) return {};
+  if (text.size() == 8) throw UsageError("name the program behind command:, as in 'command:python3 brain.py model.slim'");
+  return text.substr(8);
+}
+
 /// "constant:V:W"
 std::optional<Command> constant_command(const std::string& text) {
   if (!text.starts_with("constant:")) return std::nullopt;
@@ -113,7 +120,8 @@ DriverModel::DriverModel(const std::string& text, const ModelOptions& options, c
   driver_.knows_line = text == "line";
   if (text == "expert" || text == "line") return;
   driver_.constant = constant_command(text);
-  if (driver_.constant) return;
+  driver_.program = program_of(text);
+  if (driver_.constant || !driver_.program.empty()) return;
   use(load_model(text, options), plan);
 }
 

@@ -35,7 +35,7 @@ struct DrivingOptions {
 /// A driver from the command line, with the network that it may need.
 class DriverModel {
  public:
-  /// `text`: a model file, "expert", "line" or "constant:V:W".
+  /// `text`: a model file, "expert", "line", "constant:V:W" or "command:PROGRAM".
   DriverModel(const std::string& text, const ModelOptions& options, const PlanOptions& plan);
   /// For a network that is already there.
   DriverModel(const std::string& name, Graph graph, const PlanOptions& plan);

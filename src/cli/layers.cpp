@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "eval/offline.h"
+#include "eval/compare_layers.h"
 #include "formats/slim/slim.h"
 #include "graph/weights.h"
 #include "optimize/passes.h"
@@ -59,7 +59,7 @@ std::vector<LayerResult> layer_results(const Graph& graph) {
 void add_deviations(std::vector<LayerResult>& layers, const Graph& graph, const Graph& reference, const Dataset& frames) {
   std::map<std::string, double> sqnr_db;  // by the name of the layer's result
   for (const LayerDeviation& layer : compare_layers(graph, reference, thinned(frames, kComparedFrames), progress_output()))
-    sqnr_db[layer.name] = layer.up_to_scale_db;
+    sqnr_db[layer.name] = layer.deviation.sqnr_db;
   std::map<std::string, std::string> result_name;
   for (const Node& node : graph.nodes) result_name[node.name] = graph.value(node.output).name;
   for (LayerResult& layer : layers)

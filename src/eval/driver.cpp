@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "eval/program_pilot.h"
 #include "sim/expert.h"
 #include "sim/line_follower.h"
 
@@ -46,6 +47,10 @@ Episode drive_once(const Driver& driver, const Track& track, const EpisodeOption
   if (driver.knows_line) {
     const LineFollower follower(track, options.reverse);
     return drive([&](const CameraFrame& frame) { return follower(frame.pose, frame.arc_m); }, kCameraHeight - 1);
+  }
+  if (!driver.program.empty()) {
+    ProgramPilot pilot(driver.program);
+    return drive([&](const CameraFrame& frame) { return pilot(frame.image); }, 0);
   }
   if (driver.plan == nullptr) {
     Expert expert;

@@ -32,13 +32,14 @@ class NetworkPilot {
   int first_row_;
 };
 
-/// Who drives: a network, one command for ever, who knows the line, or (none of them) the expert.
+/// Who drives: a network, one command for ever, who knows the line, another program, or (none of them) the expert.
 struct Driver {
   std::string name = "expert";
   const Graph* graph = nullptr;  // a network, with its plan
   const Plan* plan = nullptr;
   std::optional<Command> constant;
   bool knows_line = false;  // a LineFollower
+  std::string program;      // a shell command; see ProgramPilot
 };
 
 /// One episode with a fresh pilot. With `observe` the pilot sees whole frames, else only the rows that it looks at.

@@ -41,6 +41,32 @@ TEST(Driver, StartsAreSpreadAndBothDirectionsDriven) {
   EXPECT_EQ(episodes[3].seed, 5);
 }
 
+/// A shell program that says `answer` to each of the camera's frames.
+std::string program_that_says(const std::string& answer) {
+  return "while [ \"$(head -c 921600 | wc -c)\" = 921600 ]; do echo '" + answer + "'; done";
+}
+
+TEST(ProgramPilot, DrivesAsItSays) {
+  const Track track(ring(10), 3);
+  const EpisodeOptions options{.timeout_s = 3};
+  const Driver program{.program = program_that_says(R"({"frame": "0", "commands": {"w": 0.59, "v": 6}, "latency_us": 3.1})")};
+  EXPECT_EQ(drive_once(program, track, options), drive_once(Driver{.constant = Command{6, .59}}, track, options));
+}
+
+TEST(ProgramPilot, OtherAnswersAreErrors) {
+  const Track track(ring(10), 3);
+  for (const char* answer : {"hello", "", "[]", R"({"v": 6, "w": 1})", R"({"commands": [6, 1]})", R"({"commands": {"v": 6}})",
+                             R"({"commands": {"v": 6, "w": null}})", R"({"commands": {"v": 6, "w": 1e999}})"}) {
+    try {
+      drive_once(Driver{.program = program_that_says(answer)}, track, {});
+      ADD_FAILURE() << answer;
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find("answered '" + std::string(answer) + "'; a line for each frame"), std::string::npos)
+          << e.what();
+    }
+  }
+}
+
 TEST(NetworkPilot, CommandsAreInTheOutputsUnits) {
   const Network network(make_network("pilotnet", 2));
   NetworkPilot pilot(network.graph, network.plan);

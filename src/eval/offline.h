@@ -22,6 +22,14 @@ struct Deviation {
   double sqnr_db = 0, max_difference = 0;
 };
 
+/// Sums for one Deviation.
+struct DeviationSums {
+  double signal = 0, error = 0, largest = 0;
+
+  void add(double reference, double value);
+  Deviation result() const;
+};
+
 struct Evaluation {
   std::vector<LabelErrors> per_output;
   LabelErrors overall;
@@ -36,18 +44,5 @@ struct OutputDeviation {
   Deviation overall;
 };
 OutputDeviation compare_with_reference(const Predictions& predictions, const Predictions& reference);
-
-/// Deviation of one layer's result over all frames. `up_to_scale_db`: the SQNR that is left when each channel (index of the
-/// last dimension) is multiplied by what fits best, since channels that were equalized differ by such a factor and nothing is
-/// lost.
-struct LayerDeviation {
-  std::string name;
-  Deviation deviation;
-  double up_to_scale_db = 0;
-};
-
-/// Runs both networks on every frame and compares the results of all layers that have the same name and shape, in order.
-std::vector<LayerDeviation> compare_layers(const Graph& graph, const Graph& reference, const Dataset& dataset,
-                                           const ProgressOutput& output);
 
 }  // namespace slimpilot

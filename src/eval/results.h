@@ -38,7 +38,7 @@ struct LayerResult {
   double entropy_bits = 0;  // per element
   size_t bytes = 0, slim_bytes = 0;
   std::string slim_encoding;
-  std::optional<double> sqnr_db;  // up to a factor per channel; missing where the reference has no such layer
+  std::optional<double> sqnr_db;  // with matched channels; missing where the reference has no such layer
 };
 
 /// What every layer costs in int8: SQNR of the network's results when it alone is quantized, and when everything but it is.

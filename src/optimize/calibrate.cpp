@@ -27,58 +27,6 @@ void count(Histogram& histogram, const std::vector<float>& values) {
   for (const float x : values) ++histogram.bins[std::min(kBins - 1, static_cast<size_t>((x - low) * scale))];
 }
 
-/// Expected squared error when `histogram` is quantized to 256 steps over [low, high].
-double quantization_error(const Histogram& histogram, float low, float high) {
-  const double width = (histogram.range.high - histogram.range.low) / static_cast<double>(kBins);
-  const double step = (static_cast<double>(std::max(high, 0.0f)) - std::min(low, 0.0f)) / 255;
-  double error = 0;
-  for (size_t b = 0; b < histogram.bins.size(); ++b) {
-    if (histogram.bins[b] == 0) continue;
-    const double x = histogram.range.low + (static_cast<double>(b) + 0.5) * width;
-    const double beyond = x < low ? low - x : x > high ? x - high : 0;
-    error += static_cast<double>(histogram.bins[b]) * (beyond * beyond + step * step / 12);
-  }
-  return error;
-}
-
-}  // namespace
-
-ValueRange percentile_range(const Histogram& histogram, double percent_kept) {
-  uint64_t total = 0;
-  for (const uint64_t n : histogram.bins) total += n;
-  const double cut = static_cast<double>(total) * (100 - percent_kept) / 200;  // at each end
-  const float width = (histogram.range.high - histogram.range.low) / static_cast<float>(histogram.bins.size());
-  size_t first = 0, last = histogram.bins.size() - 1;
-  for (double seen = 0; first < last && (seen += static_cast<double>(histogram.bins[first])) <= cut;) ++first;
-  for (double seen = 0; last > first && (seen += static_cast<double>(histogram.bins[last])) <= cut;) --last;
-  return {histogram.range.low + static_cast<float>(first) * width, histogram.range.low + static_cast<float>(last + 1) * width};
-}
-
-ValueRange least_error_range(const Histogram& histogram) {
-  ValueRange best = histogram.range;
-  double least = quantization_error(histogram, best.low, best.high);
-  for (int round = 0; round < 2; ++round)
-    for (int percent = 99; percent >= 10; --percent) {
-      const float share = static_cast<float>(percent) / 100;
-      const auto attempt = [&](float low, float high) {
-        const double error = quantization_error(histogram, low, high);
-        if (error < least) least = error, best = {low, high};
-      };
-      attempt(best.low, histogram.range.high * share);
-      attempt(histogram.range.low * share, best.high);
-    }
-  return best;
-}
-
-CalibrationMethod calibration_method(const std::string& name) {
-  if (name == "minmax") return CalibrationMethod::minmax;
-  if (name == "percentile") return CalibrationMethod::percentile;
-  if (name == "mse") return CalibrationMethod::mse;
-  throw Error("there is no calibration method '" + name + "'; use minmax, percentile or mse");
-}
-
-namespace {
-
 /// A graph that keeps all its values, and what is gathered of each of them.
 struct Observer {
   struct Tensor {
@@ -181,9 +129,7 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
     const Histogram& h = t.histogram;
     observed_[t.view.name] = h.range;
     moments_[t.view.name] = moments_of(t, frames);
-    ranges_[t.view.name] = options.method == CalibrationMethod::minmax       ? h.range
-                           : options.method == CalibrationMethod::percentile ? percentile_range(h, options.percentile)
-                                                                             : least_error_range(h);
+    ranges_[t.view.name] = chosen_range(h, options);
   }
 }
 

@@ -10,25 +10,10 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "optimize/calibration_range.h"
 #include "optimize/patch_covariance.h"
 
 namespace slimpilot {
-
-struct ValueRange {
-  float low = 0, high = 0;
-};
-
-/// How a range follows from what was observed: all of it; all but a share at both ends; or the part with the least expected
-/// squared error of an 8-bit quantization.
-enum class CalibrationMethod { minmax, percentile, mse };
-
-struct CalibrationOptions {
-  CalibrationMethod method = CalibrationMethod::mse;
-  double percentile = 99.99;  // kept, in percent
-};
-
-/// "minmax", "percentile" or "mse"; Error otherwise.
-CalibrationMethod calibration_method(const std::string& name);
 
 struct ChannelMoments {
   std::vector<float> mean, variance;
@@ -64,13 +49,5 @@ class Calibration {
   size_t frames_;
   std::function<void(size_t, std::span<float>)> read_input_;
 };
-
-/// Counts of a value's numbers in equal bins between its least and greatest.
-struct Histogram {
-  ValueRange range;
-  std::vector<uint64_t> bins;
-};
-ValueRange percentile_range(const Histogram& histogram, double percent_kept);
-ValueRange least_error_range(const Histogram& histogram);
 
 }  // namespace slimpilot

@@ -10,42 +10,6 @@
 namespace slimpilot {
 namespace {
 
-/// 1000 numbers in bins of width 1 from 0 to 10: 10 in the first and in the last bin, 122.5 on average in the others.
-Histogram known_histogram() { return {{0, 10}, {10, 100, 100, 100, 290, 100, 90, 100, 100, 10}}; }
-
-TEST(PercentileRange, CutsBothEnds) {
-  const auto range = [](double percent) { return percentile_range(known_histogram(), percent); };
-  EXPECT_EQ(range(100).low, 0);
-  EXPECT_EQ(range(100).high, 10);
-  EXPECT_EQ(range(99).low, 0) << "5 numbers may go at each end, but the bin holds 10";
-  EXPECT_EQ(range(97.9).low, 1);
-  EXPECT_EQ(range(97.9).high, 9);
-  EXPECT_EQ(range(60).low, 2);
-  EXPECT_EQ(range(60).high, 8);
-}
-
-TEST(PercentileRange, OfOneBinOrOneValueIsAllOfIt) {
-  EXPECT_EQ(percentile_range({{3, 3}, {5, 0, 0, 0}}, 99).low, 3);
-  EXPECT_EQ(percentile_range({{3, 3}, {5, 0, 0, 0}}, 99).high, 3);
-}
-
-/// One number in a million, far out, is clipped: its error is less than what 100 times finer steps gain.
-TEST(LeastErrorRange, ClipsALonelyOutlier) {
-  Histogram histogram{{0, 100}, std::vector<uint64_t>(4096)};
-  for (size_t b = 0; b < 410; ++b) histogram.bins[b] = 1'000'000;
-  histogram.bins.back() = 1;
-  const ValueRange range = least_error_range(histogram);
-  EXPECT_EQ(range.low, 0);
-  EXPECT_GE(range.high, 9.9f);
-  EXPECT_LE(range.high, 13);
-}
-
-TEST(LeastErrorRange, KeepsAnEvenSpread) {
-  const ValueRange range = least_error_range({{-2, 6}, std::vector<uint64_t>(4096, 1000)});
-  EXPECT_LE(range.low, -1.96f);
-  EXPECT_GE(range.high, 5.9f);
-}
-
 /// image → dense (y = [x0 + x1, −2·x0]) → relu
 Graph known_graph() {
   Graph graph;
@@ -90,15 +54,9 @@ TEST(Calibration, MomentsAreOfChannels) {
   EXPECT_EQ(calibration.channel_moments("relu").active[0], 1);
 }
 
-TEST(Calibration, MethodsByName) {
-  EXPECT_EQ(calibration_method("minmax"), CalibrationMethod::minmax);
-  EXPECT_EQ(calibration_method("percentile"), CalibrationMethod::percentile);
-  EXPECT_EQ(calibration_method("mse"), CalibrationMethod::mse);
-  EXPECT_THROW(calibration_method("best"), Error);
-}
-
 TEST(Calibration, EveryMethodOfAConstantZero) {
-  for (const auto method : {CalibrationMethod::minmax, CalibrationMethod::percentile, CalibrationMethod::mse}) {
+  for (const auto method :
+       {CalibrationMethod::minmax, CalibrationMethod::percentile, CalibrationMethod::mse, CalibrationMethod::entropy}) {
     const Calibration calibration = calibrated(known_graph(), {{0, 0}}, {.method = method});
     EXPECT_EQ(calibration.range("relu").low, 0);
     EXPECT_EQ(calibration.range("relu").high, 0);

@@ -26,8 +26,13 @@ Graph equalize_channels(Graph graph, const Calibration& calibration);
 Graph order_channels(Graph graph, const Calibration& calibration);
 
 // Passes that trade accuracy for size and speed.
-Graph quantize_dynamic_range(Graph graph, const Calibration& calibration);
+/// `dense_bits`: of dense layers' weights, 8 or 4.
+Graph quantize_dynamic_range(Graph graph, const Calibration& calibration, int dense_bits = 8);
 Graph quantize_float16(Graph graph, const Calibration& calibration);
+
+/// Whether quantize_dynamic_range makes weights of the node integers: those of convolutions, dense and recurrent layers that
+/// have enough elements to save something.
+bool gets_integer_weights(const Graph& graph, const Node& node);
 
 struct IntegerOptions {
   ElementType activations = ElementType::s8;  // or s16
@@ -37,6 +42,10 @@ struct IntegerOptions {
   bool bias_correction = true;                // biases take back the mean error that rounding adds
 };
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options);
+
+/// Whether LiteRT computes the op with such activations (s8 or s16), or a recurrent one slimpilot; else quantize_integer leaves
+/// it in real numbers.
+bool has_integer_kernel(const Op& op, ElementType activations);
 
 /// Zeroes the smallest weights of each layer: the share `convolutions` (0 … 1) of one that is a convolution, `dense` of one
 /// that is dense. Layers that yield the outputs keep theirs: they are few, and half of them may be all that an output has.

@@ -98,17 +98,6 @@ void split_outputs(Graph& graph, ObservedRanges& ranges, const std::set<std::str
   remove_unused(graph);
 }
 
-/// Whether LiteRT computes the op in this type; an LSTM computes with int8 as docs/int8.md says.
-bool has_integer_kernel(const Op& op, ElementType type) {
-  if (is_recurrent(op)) return type == ElementType::s8;
-  if (std::holds_alternative<BatchNorm>(op) || std::holds_alternative<Softmax>(op)) return false;
-  const auto* activation = std::get_if<Activation>(&op);
-  if (activation == nullptr) return true;
-  if (activation->kind == ActivationKind::hard_sigmoid) return false;
-  return type == ElementType::s8 ||
-         (activation->kind != ActivationKind::elu && activation->kind != ActivationKind::relu_0_to_1);
-}
-
 /// Builds the integer graph node by node; every activation of the source may exist in integers, in real numbers, or both.
 class Rewriter {
  public:
@@ -205,7 +194,7 @@ class Rewriter {
     const int axis = std::holds_alternative<DepthwiseConv2D>(node.op) ? 3 : 0;
     const Value& real_weights = source_.value(node.inputs[use.place]);
     const ChannelMoments& inputs = calibration_.channel_moments(source_.value(use.multiplied).name);
-    Value weights = fitted_weights(real_weights, axis, least_scale, inputs.variance);
+    Value weights = fitted_weights(real_weights, axis, {least_scale, inputs.variance});
     const PatchCovariance* covariance = axis == 0 ? calibration_.covariance(source_.value(node.output).name) : nullptr;
     const bool is_free = weights.constraint == Constraint{};  // else equal weights must stay equal, zeros zero
     if (options_.adaptive_rounding && covariance != nullptr && is_free)
@@ -283,6 +272,16 @@ class Rewriter {
 };
 
 }  // namespace
+
+bool has_integer_kernel(const Op& op, ElementType activations) {
+  if (is_recurrent(op)) return activations == ElementType::s8;
+  if (std::holds_alternative<BatchNorm>(op) || std::holds_alternative<Softmax>(op)) return false;
+  const auto* activation = std::get_if<Activation>(&op);
+  if (activation == nullptr) return true;
+  if (activation->kind == ActivationKind::hard_sigmoid) return false;
+  return activations == ElementType::s8 ||
+         (activation->kind != ActivationKind::elu && activation->kind != ActivationKind::relu_0_to_1);
+}
 
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options) {
   ObservedRanges ranges = observed_ranges(graph, calibration, options.activations);

@@ -71,8 +71,9 @@ TEST(Branches, StayNearFloat32) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TechniqueTest,
-                         testing::Values(Quality{"float32", 200}, Quality{"dynamic_range", 35}, Quality{"float16", 55},
-                                         Quality{"int8_float_fallback", 28}, Quality{"int8_only", 25}, Quality{"int16x8", 38}),
+                         testing::Values(Quality{"float32", 200}, Quality{"dynamic_range", 35}, Quality{"int4", 20},
+                                         Quality{"float16", 55}, Quality{"int8_float_fallback", 28}, Quality{"int8_only", 25},
+                                         Quality{"int16x8", 38}),
                          [](const auto& quality) { return std::string(quality.param.technique); });
 
 TEST(Techniques, MakeTheGraphsThatTheirNamesSay) {
@@ -88,7 +89,11 @@ TEST(Techniques, MakeTheGraphsThatTheirNamesSay) {
   };
   EXPECT_EQ(make("float32"), graph);
 
-  const Graph dynamic = make("dynamic_range"), half = make("float16");
+  const Graph dynamic = make("dynamic_range"), half = make("float16"), four = make("int4");
+  for (const Node& node : four.nodes) {
+    if (!std::holds_alternative<Dense>(node.op) || four.value(node.inputs[1]).type != ElementType::s8) continue;
+    for (const int8_t w : four.value(node.inputs[1]).elements<int8_t>()) EXPECT_LE(std::abs(w), 7);
+  }
   EXPECT_EQ(weight_type(dynamic, "conv1/kernel"), ElementType::f32) << "600 weights save nothing";
   EXPECT_EQ(weight_type(dynamic, "conv2/kernel"), ElementType::s8);
   EXPECT_EQ(weight_type(dynamic, "conv2/bias"), ElementType::f32);

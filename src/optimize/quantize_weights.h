@@ -10,10 +10,14 @@ namespace slimpilot {
 /// from zero before the scale is rounded to float; the bytes of TensorFlow 2.21's converter. One channel: axis −1.
 Value quantized_weights(const Value& weights, int axis);
 
-/// The same, but each scale is the one of 21 between 80 % and 100 % of max|w|/127 (or `least_scale`, if greater) that makes the
-/// least error Σ ε²·importance, ε being what rounding and clipping change. `importance`: the variance of each input channel
-/// (index of the last dimension).
-Value fitted_weights(const Value& weights, int axis, const std::vector<float>& least_scale,
-                     const std::vector<float>& importance);
+/// The same in [−most, most], 127 or 7 for 8 or 4 bits, but each scale is the one of 21 between `least` (.8) and 100 % of
+/// max|w|/most (or `least_scale`, if greater) that makes the least error Σ ε²·importance, ε being what rounding and clipping
+/// change. `importance`: the variance of each input channel (index of the last dimension).
+struct FittedScales {
+  std::vector<float> least_scale, importance;
+  int most = 127;
+  double least = 0.8;
+};
+Value fitted_weights(const Value& weights, int axis, const FittedScales& scales);
 
 }  // namespace slimpilot

@@ -66,7 +66,7 @@ TEST(FittedWeights, AreNeverWorse) {
     for (float& x : numbers) x = x * x * x;  // a few large ones, where clipping pays
     const Value real = weights_of({4, 3, 3, 5}, numbers);
     const auto importance = random_floats(random, 5, 0, 1);
-    const Value full = quantized_weights(real, 0), fitted = fitted_weights(real, 0, std::vector<float>(4), importance);
+    const Value full = quantized_weights(real, 0), fitted = fitted_weights(real, 0, {std::vector<float>(4), importance});
     for (size_t c = 0; c < 4; ++c) {
       const double before = weighted_error(real, full, c, importance), after = weighted_error(real, fitted, c, importance);
       EXPECT_LE(after, before * (1 + 1e-5));
@@ -80,17 +80,33 @@ TEST(FittedWeights, AreNeverWorse) {
 
 TEST(FittedWeights, KeepTheLeastScale) {
   const Value real = weights_of({2, 2}, {1, .5f, 1, .5f});
-  const Value fitted = fitted_weights(real, 0, {.1f, 0}, {1, 1});
+  const Value fitted = fitted_weights(real, 0, {{.1f, 0}, {1, 1}});
   EXPECT_FLOAT_EQ(fitted.quantization->scale[0], .1f);
   EXPECT_EQ(integers_of(fitted)[0], 10);
   EXPECT_LE(fitted.quantization->scale[1], 1.0f / 127);
 }
 
 TEST(FittedWeights, OfZerosAndWithoutImportance) {
-  const Value zeros = fitted_weights(weights_of({1, 2}, {0, 0}), 0, {0}, {1, 1});
+  const Value zeros = fitted_weights(weights_of({1, 2}, {0, 0}), 0, {{0}, {1, 1}});
   EXPECT_EQ(integers_of(zeros), (std::vector<int>{0, 0}));
   EXPECT_GT(zeros.quantization->scale[0], 0);
-  EXPECT_EQ(integers_of(fitted_weights(weights_of({1, 2}, {1, -1}), 0, {0}, {0, 0})), (std::vector<int>{127, -127}));
+  EXPECT_EQ(integers_of(fitted_weights(weights_of({1, 2}, {1, -1}), 0, {{0}, {0, 0}})), (std::vector<int>{127, -127}));
+}
+
+TEST(FittedWeights, OfFourBitsClipMore) {
+  Random random(5);
+  auto numbers = random_floats(random, 2 * 100, -1, 1);
+  numbers[0] = numbers[100] = 2;
+  const Value real = weights_of({2, 100}, numbers);
+  const std::vector<float> importance(100, 1), none(2);
+  const Value fitted = fitted_weights(real, 0, {none, importance, 7, .4});
+  for (const int w : integers_of(fitted)) EXPECT_LE(std::abs(w), 7);
+  const Value full = fitted_weights(real, 0, {none, importance, 7, 1});
+  EXPECT_FLOAT_EQ(full.quantization->scale[0], 2.0f / 7);
+  for (size_t c = 0; c < 2; ++c) {
+    EXPECT_LT(fitted.quantization->scale[c], .9f * full.quantization->scale[c]);
+    EXPECT_LT(weighted_error(real, fitted, c, importance), weighted_error(real, full, c, importance));
+  }
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ constexpr Parameter kPruneGlobal[] = {{"sparsity", .3, 0, kMostZeros, 0, "share 
 constexpr Parameter kPruneChannels[] = {{"share", .25, 0, kMostZeros, 0, "of the filters and units of every layer"}};
 constexpr Parameter kCluster[] = {{"convolutions", 8, 2, 256, 1, "different numbers in every output channel of convolutions"},
                                   {"dense", 8, 2, 256, 1, "the same for every output of dense layers"}};
+constexpr Parameter kQuantizeDynamicRange[] = {{"dense_bits", 8, 4, 8, 4, "of the weights of dense layers, 8 or 4"}};
 constexpr Parameter kQuantizeInteger[] = {
     {"bits", 8, 8, 16, 8, "of activations, 8 or 16"},
     {"integer_io", 1, 0, 1, 1, "1: the network's inputs and outputs are integers too"},
@@ -107,8 +108,11 @@ constexpr Pass kPasses[] = {
     {"quantize_dynamic_range",
      "int8 weights; activations quantized on the fly",
      {.calibration = true},
-     {},
-     with_calibration<quantize_dynamic_range>},
+     kQuantizeDynamicRange,
+     [](Graph graph, const Settings& s, const PassContext& context) {
+       const Calibration& calibration = context.calibrate(graph);
+       return quantize_dynamic_range(std::move(graph), calibration, whole(s, "dense_bits"));
+     }},
     {"quantize_float16", "float16 weights", {.calibration = true}, {}, with_calibration<quantize_float16>},
     {"quantize_integer", "int8 weights and integer activations", {.calibration = true}, kQuantizeInteger, run_quantize_integer},
 };
@@ -145,6 +149,8 @@ std::vector<Technique> standard_techniques() {
   return {
       technique("float32", "the network as it was trained, with BatchNorm folded and dead parts removed", ""),
       technique("dynamic_range", "int8 weights; activations quantized on the fly", "order_channels | quantize_dynamic_range"),
+      technique("int4", "dynamic_range with 4 bits for the weights of dense layers",
+                "order_channels | quantize_dynamic_range dense_bits=4"),
       technique("float16", "float16 weights, float32 arithmetic", "quantize_float16"),
       technique("int8_float_fallback", "int8 weights and activations, float inputs and outputs", int8 + " integer_io=0"),
       technique("int8_only", "int8 weights, activations, inputs and outputs", int8),

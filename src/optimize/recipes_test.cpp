@@ -62,7 +62,7 @@ TEST(Recipes, SayWhatIsUnknown) {
 TEST(Recipes, AreFoundByName) {
   const auto all = standard_techniques();
   EXPECT_EQ(find_techniques(all, {"all"}).size(), all.size());
-  EXPECT_EQ(find_techniques(all, {"post_training"}).size(), 6u);
+  EXPECT_EQ(find_techniques(all, {"post_training"}).size(), 7u);
   const auto two = find_techniques(all, {"int8_only", "float32"});
   ASSERT_EQ(two.size(), 2u);
   EXPECT_EQ(two[0].name, "float32");

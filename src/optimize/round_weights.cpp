@@ -74,7 +74,7 @@ void FeedbackRounding::round(std::span<double> weights, const Nearest& nearest) 
   }
 }
 
-void round_with_feedback(Value& weights, const Value& real, std::vector<double> covariance) {
+void round_with_feedback(Value& weights, const Value& real, std::vector<double> covariance, int most) {
   check(weights.type == ElementType::s8);
   const FeedbackRounding feedback(std::move(covariance));
   const std::vector<float> reals = constant_as_floats(real);
@@ -85,7 +85,7 @@ void round_with_feedback(Value& weights, const Value& real, std::vector<double> 
     const double scale = static_cast<double>(scales[scales.size() == 1 ? 0 : o]);
     std::vector<double> w(reals.begin() + static_cast<ptrdiff_t>(o * k), reals.begin() + static_cast<ptrdiff_t>((o + 1) * k));
     feedback.round(w, [&](size_t i, double weight) {
-      const double rounded = std::clamp(std::round(weight / scale), -127.0, 127.0);
+      const double rounded = std::clamp(std::round(weight / scale), -static_cast<double>(most), static_cast<double>(most));
       integers[o * k + i] = static_cast<int8_t>(rounded);
       return rounded * scale;
     });

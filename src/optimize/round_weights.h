@@ -27,7 +27,8 @@ class FeedbackRounding {
   std::vector<double> factor_;  // lower Uᵀ, with U of the inverse covariance UᵀU
 };
 
-/// Rounds the weights (s8 [O][…], scales per output, from `real`) anew, with feedback over inputs of the covariance [K][K].
-void round_with_feedback(Value& weights, const Value& real, std::vector<double> covariance);
+/// Rounds the weights (s8 [O][…] in [−most, most], scales per output, from `real`) anew, with feedback over inputs of the
+/// covariance [K][K].
+void round_with_feedback(Value& weights, const Value& real, std::vector<double> covariance, int most = 127);
 
 }  // namespace slimpilot

@@ -27,8 +27,8 @@ LEAST_SQNR_DB = 35
 FRAMES = 20
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
 TYPES = {"tensor(float)": np.float32, "tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
-TECHNIQUES = ("float32", "float16", "dynamic_range", "int8_float_fallback", "int8_only", "int16x8")
-NOT_EXACT = ("dynamic_range",)  # ONNX Runtime computes with real activations, slimpilot quantizes them
+TECHNIQUES = ("float32", "float16", "dynamic_range", "int4", "int8_float_fallback", "int8_only", "int16x8")
+NOT_EXACT = ("dynamic_range", "int4")  # ONNX Runtime computes with real activations, slimpilot quantizes them
 
 
 def sqnr_db(wanted, got):

@@ -54,8 +54,8 @@ void make_levels(KernelTable table, Tables& tables) {
   take_limits(table.limits, avx512::limit_loops);
   tables[static_cast<size_t>(Isa::avx512)] = table;
 
-  table.conv2d.insert(table.conv2d.end(),
-                      {&avx512vnni::conv2d_skip, &avx512vnni::conv2d_narrow, &avx512vnni::conv2d_256, &avx512vnni::conv2d});
+  table.conv2d.insert(table.conv2d.end(), {&avx512vnni::conv2d_narrow_skip, &avx512vnni::conv2d_narrow, &avx512vnni::conv2d_256,
+                                           &avx512vnni::conv2d});
   table.dense.insert(table.dense.end(), {&avx512vnni::dense_256, &avx512vnni::dense, &avx512vnni::dense_streaming});
   take_elementwise(table.elementwise, avx512vnni::elementwise);
   take_limits(table.limits, avx512vnni::limit_loops);

@@ -45,9 +45,6 @@ struct IntegerAvx512Vnni {
   static Vector load_sum(const Sum* start) { return _mm512_loadu_si512(start); }
   static void store_sum(Sum* target, Vector sum) { _mm512_storeu_si512(target, sum); }
 
-  static constexpr int kMarkLanes = 64;
-  static __mmask64 nonzero(const In* x) { return _mm512_test_epi8_mask(_mm512_loadu_si512(x), _mm512_set1_epi8(-1)); }
-
   static Vector same(int32_t x) { return _mm512_set1_epi32(x); }
   static Vector load_s8(const int8_t* x) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))); }
   static Vector add(Vector a, Vector b) { return _mm512_add_epi32(a, b); }
@@ -245,6 +242,13 @@ struct NarrowVnni256 : IntegerVnni256 {
     const __m512i offset = _mm512_set1_epi8(-128);
     for (ptrdiff_t i = 0; i < count; i += 64)
       _mm512_storeu_si512(target + i, _mm512_xor_si512(_mm512_loadu_si512(x + i), offset));
+  }
+  /// A bit for each group, set if it is not all zero; whole registers are read, and all their bits written.
+  static void mark_groups(const In* x, ptrdiff_t groups, uint8_t* bits) {
+    for (ptrdiff_t i = 0; i < groups; i += 16) {
+      const __mmask16 mask = _mm512_test_epi32_mask(_mm512_loadu_si512(x + 4 * i), _mm512_set1_epi32(-1));
+      __builtin_memcpy(bits + i / 8, &mask, sizeof mask);
+    }
   }
   static void fill(In* target, In value, ptrdiff_t count) {
     const __m512i values = _mm512_set1_epi8(static_cast<char>(value));

@@ -31,7 +31,7 @@ namespace avx512 {
 extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_256_skip;  // f32 only
 }
 namespace avx512vnni {
-extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_narrow;  // s8, s16 and hybrid only; skip, narrow: s8
+extern const Conv2dKernels conv2d, conv2d_256, conv2d_narrow, conv2d_narrow_skip;  // s8, s16 and hybrid only; narrow: s8
 }
 namespace avx512bf16 {
 extern const Conv2dKernels conv2d;  // bf16 only; registers of 256 bits

@@ -16,7 +16,7 @@ const Conv2dKernels conv2d = {
 
 const Conv2dKernels conv2d_skip = {
     .name = "avx2_skip",
-    .f32 = kConv2dReal<FloatAvx2, ActiveGroups>,
+    .f32 = kConv2dReal<FloatAvx2, ActiveNumbers>,
 };
 
 }  // namespace slimpilot::avx2

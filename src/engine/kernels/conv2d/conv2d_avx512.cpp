@@ -17,12 +17,12 @@ const Conv2dKernels conv2d_256 = {
 
 const Conv2dKernels conv2d_skip = {
     .name = "avx512_skip",
-    .f32 = kConv2dReal<FloatAvx512, ActiveGroups>,
+    .f32 = kConv2dReal<FloatAvx512, ActiveNumbers>,
 };
 
 const Conv2dKernels conv2d_256_skip = {
     .name = "avx512_256_skip",
-    .f32 = kConv2dReal<FloatAvx512_256, ActiveGroups>,
+    .f32 = kConv2dReal<FloatAvx512_256, ActiveNumbers>,
 };
 
 }  // namespace slimpilot::avx512

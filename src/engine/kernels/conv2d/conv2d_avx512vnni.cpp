@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The generic conv2d kernels with VNNI's integer dot products.
-#include "engine/kernels/conv2d/conv2d_narrow.h"
-#include "engine/kernels/conv2d/conv2d_skipping.h"
+#include "engine/kernels/conv2d/conv2d_narrow_skipping.h"
 #include "engine/kernels/simd_avx512vnni.h"
 
 namespace slimpilot::avx512vnni {
@@ -22,15 +21,16 @@ const Conv2dKernels conv2d_256 = {
     .s8_real = kConv2dS8Real<IntegerVnni256>,
 };
 
-const Conv2dKernels conv2d_skip = {
-    .name = "avx512vnni_skip",
-    .s8 = kConv2dS8<IntegerAvx512Vnni, ActiveGroups>,
-};
-
 const Conv2dKernels conv2d_narrow = {
     .name = "avx512vnni_narrow",
     .several = true,
     .s8 = kConv2dNarrowS8<NarrowVnni256>,
+};
+
+const Conv2dKernels conv2d_narrow_skip = {
+    .name = "avx512vnni_narrow_skip",
+    .several = true,
+    .s8 = kConv2dNarrowSkippingS8<NarrowVnni256>,
 };
 
 }  // namespace slimpilot::avx512vnni

@@ -175,12 +175,11 @@ void conv2d_real(const Conv2dArgs& a, const Io& io) noexcept {
                    StoreReal<V>{static_cast<float*>(io.output), a.out_c, a.real});
 }
 
-template <class V, template <class> class Windows>
+template <class V>
 void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
   const ReadS8<V> read{static_cast<const int8_t*>(io.input[0]), a.integer.input_zero_point};
   void* end;
-  const PaddedImage<V> padded = padded_image<V>(a, read, io.scratch, end);
-  const auto image = Windows<V>::image(a, padded, end);
+  const PaddedImage<V> image = padded_image<V>(a, read, io.scratch, end);
   auto* start = static_cast<int32_t*>(end);
   fill_starts<V>(read, a.integer, a.out_c, start);
   auto* output = static_cast<int8_t*>(io.output);
@@ -188,8 +187,8 @@ void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
     auto* rescale = static_cast<typename V::ShortRescale*>(aligned(start + a.out_c + kChannelPadding));
     fill_rescale<V>(a.integer, a.out_c, rescale);
     conv2d_blocks<V>(a, image, start, StoreS8Shortly<V>{output, a.out_c, a.integer.low, a.integer.high, rescale});
-  } else {  // rare: not worth tiles that leave zeros out
-    conv2d_blocks<V>(a, padded, start, through_memory<V>(StoreS8<V, typename V::Rescale>{output, a.out_c, a.integer}));
+  } else {
+    conv2d_blocks<V>(a, image, start, through_memory<V>(StoreS8<V, typename V::Rescale>{output, a.out_c, a.integer}));
   }
 }
 
@@ -240,8 +239,8 @@ template <class V>
 constexpr PackedLayout kConv2dLayout{V::kLanes, V::kLanes* V::kMaxConvVectors, V::kGroup, WeightStorage::plain, true};
 template <class V, template <class> class Windows = AllGroups>
 constexpr PackedKernel<Conv2dArgs> kConv2dReal{kConv2dLayout<V>, conv2d_real<V, Windows>};
-template <class V, template <class> class Windows = AllGroups>
-constexpr PackedKernel<Conv2dArgs> kConv2dS8{kConv2dLayout<V>, conv2d_s8<V, Windows>};
+template <class V>
+constexpr PackedKernel<Conv2dArgs> kConv2dS8{kConv2dLayout<V>, conv2d_s8<V>};
 template <class V>
 constexpr PackedKernel<Conv2dArgs> kConv2dS16{kConv2dLayout<V>, conv2d_s16<V>};
 template <class V>

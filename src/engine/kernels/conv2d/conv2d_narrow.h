@@ -93,8 +93,8 @@ struct NarrowS8 {
 };
 
 /// A tile of windows whose outputs begin at `pixel`, of which `count` exist.
-template <class V, int N, class Result>
-inline __attribute__((always_inline)) void narrow_tile(const Conv2dArgs& a, const PaddedImage<V>& image,
+template <class V, int N, class Image, class Result>
+inline __attribute__((always_inline)) void narrow_tile(const Conv2dArgs& a, const Image& image,
                                                        Windows<typename V::In>& windows, const OutputBlock<V>& block,
                                                        const Result& result, int pixel, int count) {
   const typename V::In* x[kNarrowPixels];
@@ -110,8 +110,8 @@ inline __attribute__((always_inline)) void narrow_tile(const Conv2dArgs& a, cons
 }
 
 /// All pixels; a last tile reaches back over pixels that are already done.
-template <class V, int N, class Result>
-__attribute__((noinline)) void narrow_block(const Conv2dArgs& a, const PaddedImage<V>& image, const OutputBlock<V>& block,
+template <class V, int N, class Image, class Result>
+__attribute__((noinline)) void narrow_block(const Conv2dArgs& a, const Image& image, const OutputBlock<V>& block,
                                             const Result& result) {
   const int pixels = a.out_h * a.out_w;
   Windows<typename V::In> windows(a, image.data, image.pitch, 0);
@@ -145,11 +145,13 @@ PaddedImage<V> narrow_image(const Conv2dArgs& a, const ReadS8<V>& read, void* sc
   return image;
 }
 
-template <class V>
-void conv2d_narrow_s8(const Conv2dArgs& a, const Io& io) noexcept {
+/// `windows_of` makes of the image what accumulate_window runs over.
+template <class V, class WindowsOf>
+void conv2d_narrow_with(const Conv2dArgs& a, const Io& io, const WindowsOf& windows_of) {
   const ReadS8<V> read{static_cast<const int8_t*>(io.input[0]), a.integer.input_zero_point};
   void* end;
-  const PaddedImage<V> image = narrow_image<V>(a, read, io.scratch, end);
+  const PaddedImage<V> padded = narrow_image<V>(a, read, io.scratch, end);
+  const auto image = windows_of(a, padded, end);
   auto* start = static_cast<int32_t*>(end);
   fill_starts<V>(read, a.integer, a.out_c, start);
   auto* output = static_cast<int8_t*>(io.output);
@@ -168,8 +170,14 @@ void conv2d_narrow_s8(const Conv2dArgs& a, const Io& io) noexcept {
 }
 
 template <class V>
-constexpr PackedKernel<Conv2dArgs> kConv2dNarrowS8{
-    {V::kLanes, V::kLanes* kNarrowVectors, V::kGroup, WeightStorage::plain, true}, conv2d_narrow_s8<V>};
+void conv2d_narrow_s8(const Conv2dArgs& a, const Io& io) noexcept {
+  conv2d_narrow_with<V>(a, io, AllGroups<V>::image);
+}
+
+template <class V>
+constexpr PackedLayout kNarrowLayout{V::kLanes, V::kLanes* kNarrowVectors, V::kGroup, WeightStorage::plain, true};
+template <class V>
+constexpr PackedKernel<Conv2dArgs> kConv2dNarrowS8{kNarrowLayout<V>, conv2d_narrow_s8<V>};
 
 }  // namespace
 }  // namespace slimpilot

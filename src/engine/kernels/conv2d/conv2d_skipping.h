@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution that leaves out what is zero at all pixels of a tile: after ReLU most activations are, and many channels over
-// whole regions. A product with zero changes no sum, so results are the same. V must tell which numbers are other than zero.
+// Real convolution that leaves out what is zero at all pixels of a tile: after ReLU most activations are, and many channels
+// over whole regions. A product with zero changes no sum, so results are the same. V must tell which numbers are other than
+// zero.
 #pragma once
 
 #include "engine/kernels/conv2d/conv2d_generic.h"
@@ -29,21 +30,13 @@ void mark_active(const typename V::In* x, ptrdiff_t count, uint8_t* bits) {
   }
 }
 
-/// The first of each `Group` bits is set if any of them is.
-template <int Group>
-uint64_t fold_groups(uint64_t bits) {
-  if (Group >= 2) bits |= bits >> 1;
-  if (Group >= 4) bits |= bits >> 2;
-  return Group == 4 ? bits & 0x1111111111111111 : Group == 2 ? bits & 0x5555555555555555 : bits;
-}
-
 template <class V, int P, int N>
 inline __attribute__((always_inline)) void accumulate_window(const ActiveImage<V>& image, const typename V::In* const (&x)[P],
                                                              int rows, int row_length, const typename V::Weight* w,
                                                              typename V::Vector (&sum)[P][N]) {
+  static_assert(V::kGroup == 1);
   constexpr int kBits = 56;  // of a word that begins at any bit of a byte, so many are there
-  const ptrdiff_t row_weights = static_cast<ptrdiff_t>((row_length + V::kGroup - 1) / V::kGroup) * V::kGroup * N * V::kLanes;
-  for (int row = 0; row < rows; ++row, w += row_weights) {
+  for (int row = 0; row < rows; ++row, w += static_cast<ptrdiff_t>(row_length) * N * V::kLanes) {
     const ptrdiff_t start = row * image.pitch;
     for (int first = 0; first < row_length; first += kBits) {
       uint64_t active = 0;
@@ -54,7 +47,7 @@ inline __attribute__((always_inline)) void accumulate_window(const ActiveImage<V
         active |= word >> (bit & 7);
       }
       const int left = row_length - first;
-      active = fold_groups<V::kGroup>(active & ((uint64_t{1} << (left < kBits ? left : kBits)) - 1));
+      active &= (uint64_t{1} << (left < kBits ? left : kBits)) - 1;
       for (; active != 0; active &= active - 1) {
         const ptrdiff_t k = first + __builtin_ctzll(active);
         accumulate_group<V, P, N>(x, start + k, w + k * N * V::kLanes, sum);
@@ -63,9 +56,9 @@ inline __attribute__((always_inline)) void accumulate_window(const ActiveImage<V
   }
 }
 
-/// How the windows run by: groups that are zero at all pixels of a tile are left out.
+/// How the windows run by: numbers that are zero at all pixels of a tile are left out.
 template <class V>
-struct ActiveGroups {
+struct ActiveNumbers {
   static ActiveImage<V> image(const Conv2dArgs& a, const PaddedImage<V>& image, void*& end) {
     const ptrdiff_t count = image.pitch * (a.in_h + a.pad_top + a.pad_bottom);
     auto* bits = static_cast<uint8_t*>(end);

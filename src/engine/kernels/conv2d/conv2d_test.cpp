@@ -89,5 +89,33 @@ TEST(Conv2d, ResultsAreRoundedTwiceInEveryLane) {
   }
 }
 
+/// Runs of cells in which four neighbouring channels are zero, of all lengths, as kernels look for them.
+TEST(Conv2d, WhatIsZeroMayBeLeftOut) {
+  for (const Variant variant : {Variant::s8, Variant::f32})
+    for (const Geometry& g : {Geometry{9, 40, 12, 24, 5, 2, Padding::valid},
+                              {6, 19, 64, 9, 3, 1, Padding::same},
+                              {4, 9, 8, 40, 2, 1, Padding::valid},
+                              {5, 3, 4, 8, 3, 7, Padding::same}}) {
+      const Conv2dArgs args = conv_args(g);
+      PackedData data({variant, g.h * g.w * g.c, args.out_h * args.out_w * g.out_c, {g.out_c, g.kernel, g.kernel * g.c}}, 5);
+      const size_t size = variant == Variant::s8 ? 1 : sizeof(float);
+      const std::byte zero{variant == Variant::s8 ? uint8_t{0x80} : uint8_t{0}};
+      Random random(11);
+      for (int group = 0; group < g.c / 4; ++group)
+        for (int cell = 0; cell < g.h * g.w;) {
+          const int run = 1 + static_cast<int>(random.below(24));
+          const bool clear = random.uniform() < 0.6;
+          for (const int end = std::min(cell + run, g.h * g.w); cell < end; ++cell)
+            if (clear) std::fill_n(&data.input[static_cast<size_t>(cell * g.c + 4 * group) * size], 4 * size, zero);
+        }
+      const auto expected = data.run(variant_of(reference::conv2d, variant), args, conv2d_scratch_bytes(args));
+      for (const Isa isa : supported_isas()) {
+        SCOPED_TRACE(std::string(isa_name(isa)) + " channels " + std::to_string(g.c));
+        expect_all_same(kernels(isa).conv2d, data, variant, args, conv2d_scratch_bytes(args), expected,
+                        g.kernel * g.kernel * g.c);
+      }
+    }
+}
+
 }  // namespace
 }  // namespace slimpilot
