@@ -165,6 +165,14 @@ expect 0 "int16x8" optimize random:deepest_lstm_tiny_pilotnet --data recording -
 names="float32 dynamic_range int4 float16 int8_float_fallback int8_only int16x8"
 rows=$(for name in $names; do grep -cE "^$name +[0-9.]+ .* ok" output; done | paste -sd' ')
 [ "$rows" = "1 1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not print seven rows with status ok ($rows)"
+
+# Layers that .tflite does not have: the .slim is measured, and that is said.
+expect 0 "not integer-only: CONVLSTM2D, LSTM, .slim only" optimize "$source/tests/golden/slim/recurrent.slim" --data recording --calibration-frames 8 --frames 0::4 --out recurrent
+rows=$(for name in $names; do grep -cE "^$name +- .* ok.*\.slim only: \.tflite has no recurrent layers" output; done | paste -sd' ')
+[ "$rows" = "1 1 1 1 1 1 1" ] && passed=$((passed + 1)) || fail "optimize does not measure recurrent networks as .slim ($rows)"
+[ -e recurrent/int8_only.slim ] && [ ! -e recurrent/int8_only.tflite ] && passed=$((passed + 1)) || fail "other files than int8_only.slim"
+expect 0 "recurrent_s8_real" bench recurrent/int8_only.slim --explain
+
 for key in command model frames techniques technique status model_path size_bytes slim_bytes mse mae sqnr_db max_difference latency_ms_p50 latency_ms_p99 isa arithmetic threads outputs; do
   holds out/results.json "\"$key\":"
 done

@@ -67,7 +67,26 @@ void add_image_layer(TestNetwork& network, Draw& draw, const std::string& name) 
   }
 }
 
+/// Frames that a ConvLSTM or, row by row, an LSTM reads.
+Graph draw_sequence(Draw& draw) {
+  const int steps = draw.between(1, 4), height = draw.between(1, 6), width = draw.between(3, 12), channels = draw.between(1, 4);
+  TestNetwork network({1, steps * height, width, channels}, draw.next());
+  using enum ActivationKind;
+  const ActivationKind gates = draw.one_of({sigmoid, hard_sigmoid}), cells = draw.one_of({tanh, tanh, relu, elu});
+  const bool sequences = draw.one_in(2), stateful = draw.one_in(3);
+  if (draw.one_in(2)) {
+    network.node("frames", Reshape{{1, steps, height, width, channels}});
+    network.conv_lstm("lstm", draw.one_of({1, 3, 8, 16, 17}), draw.between(1, 3),
+                      {draw.between(1, 2), draw.between(1, 2), Padding::same, cells, gates, sequences, stateful});
+  } else {
+    network.node("rows", Reshape{{1, steps, height * width * channels}});
+    network.lstm("lstm", draw.one_of({1, 5, 16, 40}), {cells, gates, sequences, stateful});
+  }
+  return simplify(network.flatten().dense("dense", draw.between(1, 20)).finish());
+}
+
 Graph draw_network(Draw& draw) {
+  if (draw.one_in(5)) return draw_sequence(draw);
   const int channels = draw.one_of({1, 2, 3, 3, 4, 5, 8});
   TestNetwork network({1, draw.between(3, 24), draw.between(3, 40), channels}, draw.next());
   if (draw.one_in(4)) {
@@ -172,7 +191,8 @@ void check_network(uint64_t seed) {
   const Plan reference(graph, {.isa = Isa::reference, .keep_all_values = true});
   Session expected(reference);
   const auto input = random_inputs(network, 1, -1.2, 1.2, draw.next())[0];
-  run(reference, expected, input);
+  const int frames = reference.states().empty() ? 1 : 2;
+  for (int i = 0; i < frames; ++i) run(reference, expected, input);
   const bool steps = quantizes_results(graph, encoding.ends_with("hybrid"));
   for (const Isa isa : supported_isas()) {
     PlanOptions options{.isa = isa, .arithmetic = draw_arithmetic(seed, isa)};
@@ -184,11 +204,11 @@ void check_network(uint64_t seed) {
     const Plan plan(graph, options);
     for (const Step& step : plan.steps()) drawn.insert(std::string(step.kernel) + " " + std::string(step.way));
     Session session(plan);
-    run(plan, session, input);
+    for (int i = 0; i < frames; ++i) run(plan, session, input);
     expect_same_values(expected, session, steps || options.arithmetic == Arithmetic::reduced);
     // Without a place of its own for every value, a plan that lets two share one too early would show in the outputs.
     Session small(packed);
-    run(packed, small, input);
+    for (int i = 0; i < frames; ++i) run(packed, small, input);
     for (size_t o = 0; o < graph.outputs.size(); ++o) {
       const auto large_output = session.output(o), small_output = small.output(o);
       ASSERT_EQ(large_output.size(), small_output.size());
@@ -213,6 +233,10 @@ TEST(RandomPlans, ComputeWhatTheReferenceDoes) {
       expect("_s16", way->s16), expect("_hybrid", way->hybrid);
     }
   };
+  for (const char* name : {"f32", "f16", "hybrid", "s8_real"})
+    EXPECT_TRUE(
+        std::ranges::any_of(drawn, [&](const std::string& d) { return d.starts_with("recurrent_" + std::string(name) + " "); }))
+        << "no LSTM of " << name << " was drawn";
   for (const Isa isa : supported_isas()) {
     expect_drawn("conv2d", kernels(isa).conv2d);
     expect_drawn("dense", kernels(isa).dense);

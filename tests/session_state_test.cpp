@@ -58,6 +58,27 @@ TEST(SessionState, FramesOfAnLstmMakeTheSequence) {
   expect_frames_make_the_sequence(lstm_network(1, true), lstm_network(kFrames, false));
 }
 
+/// The same in integers, which is exact, and with int8 weights alone, whose hidden states are quantized step by step.
+TEST(SessionState, FramesMakeTheSequenceHoweverItIsQuantized) {
+  for (const char* name : {"int8_only", "dynamic_range", "float16"}) {
+    SCOPED_TRACE(name);
+    for (const auto network : {conv_lstm_network, lstm_network}) {
+      const Graph sequence = network(kFrames, false);
+      Graph quantized = technique(name, sequence, random_inputs(sequence, 5, -1, 1, 4));
+      Graph frame = quantized;
+      for (ValueId id = 0; id < static_cast<ValueId>(frame.values.size()); ++id)
+        if (Shape& shape = frame.value(id).shape; !frame.value(id).is_constant() && shape.size() > 2 && shape[1] == kFrames)
+          shape[1] = 1;
+      for (Node& node : frame.nodes) {
+        if (auto* op = std::get_if<ConvLstm2D>(&node.op)) op->stateful = true;
+        if (auto* op = std::get_if<Lstm>(&node.op)) op->stateful = true;
+      }
+      verify(frame);
+      expect_frames_make_the_sequence(frame, quantized);
+    }
+  }
+}
+
 TEST(SessionState, IsNoneWithoutStatefulLayers) {
   EXPECT_TRUE(Plan(conv_lstm_network(2, false)).states().empty());
   EXPECT_EQ(Plan(conv_lstm_network(2, true)).states().size(), 2u);

@@ -35,8 +35,8 @@ struct Network {
   Graph graph;
   size_t frames;
 
-  explicit Network(std::string_view name, size_t frame_count = 12)
-      : graph(simplify(make_network(name, 3))), frames(frame_count) {}
+  explicit Network(std::string_view name, size_t frame_count = 12) : Network(make_network(name, 3), frame_count) {}
+  Network(const Graph& network, size_t frame_count) : graph(simplify(network)), frames(frame_count) {}
 
   Graph run(const Technique& technique) const {
     IdleTuner tuner;
@@ -109,6 +109,40 @@ TEST_P(WholeNetwork, SurvivesEveryTechniqueAndItsFile) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, WholeNetwork, testing::Values("pilotnet", "deepest_lstm_tiny_pilotnet"),
                          [](const auto& network) { return std::string(network.param); });
+
+/// Three images that a ConvLSTM reads, and an LSTM that remembers the frames before.
+Graph recurrent_network() {
+  TestNetwork n({1, 30, 24, 3});
+  for (float& scale : n.graph().preprocessing.scale) scale = 1.0f / 255;
+  n.node("sequence", Reshape{{1, 3, 10, 24, 3}}).conv_lstm("images", 8, 3, {.stride_w = 2, .return_sequences = true});
+  n.node("rows", Reshape{{1, 3, 960}}).lstm("memory", 24, {.stateful = true});
+  return n.dense("out", 2).finish();
+}
+
+TEST(RecurrentNetwork, SurvivesEveryTechniqueAndItsFileAndAllocatesNothing) {
+  const Network network(recurrent_network(), 12);
+  for (const Technique& t : standard_techniques()) {
+    const Graph graph = network.run(t);
+    EXPECT_TRUE(read_slim(to_slim(graph)) == graph) << t.name;
+    const Plan plan(graph);
+    EXPECT_EQ(plan.states().size(), 1u) << t.name;
+    Session session(plan);
+    session.run();
+    const size_t before = allocation_count();
+    for (int i = 0; i < 3; ++i) session.run();
+    session.reset_state();
+    EXPECT_EQ(allocation_count(), before) << t.name;
+  }
+}
+
+TEST(RecurrentNetwork, GivesTheSameIntegersOnEveryIsa) {
+  const Network network(recurrent_network(), 12);
+  for (const std::string_view name : {"int8_only", "int8_float_fallback", "pcqat"}) {
+    const Graph graph = network.run(name);
+    const auto expected = outputs_of(graph, Isa::reference, 5);
+    for (const Isa isa : supported_isas()) EXPECT_EQ(outputs_of(graph, isa, 5), expected) << name << " " << isa_name(isa);
+  }
+}
 
 TEST(PilotnetSame, HasTheSizesOfTheStudy) {
   const Network network("pilotnet_same", 2);

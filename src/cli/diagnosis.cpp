@@ -75,7 +75,7 @@ class Doctor {
     });
     std::vector<std::string> recurrent, stateful;
     for (const Node& node : graph_.nodes) {
-      if (std::holds_alternative<Lstm>(node.op) || std::holds_alternative<ConvLstm2D>(node.op)) recurrent.push_back(node.name);
+      if (is_recurrent(node.op)) recurrent.push_back(node.name);
       if (keeps_state(node.op)) stateful.push_back(node.name);
     }
     if (!recurrent.empty()) find("recurrent", listed(recurrent));
@@ -154,7 +154,7 @@ class Doctor {
     size_t weights = 0;
     std::vector<std::string> small;
     for (const Node& node : graph_.nodes) {
-      if (!std::holds_alternative<Conv2D>(node.op) && !std::holds_alternative<Dense>(node.op)) continue;
+      if (weight_uses(node).empty() || std::holds_alternative<DepthwiseConv2D>(node.op)) continue;
       ++weights;
       if (!gets_integer_weights(graph_, node)) small.push_back(node.name);
     }

@@ -191,17 +191,18 @@ class Optimization {
     return pieces;
   }
 
-  /// What is measured is what the files hold; a technique that fails says so in its row.
+  /// What is measured is what the files hold, .tflite unless that has no such ops; a technique that fails says so in its row.
   ModelResult make(const Technique& technique) {
     if (technique.needs().training) fmt::print(stderr, "{}: {}\n", technique.name, to_text(technique.steps));
     const PassContext context{std::ref(*calibrator_), tuning_.tuner.get(), &graph_, options_.tuning.most_epochs()};
-    const auto path = file(technique.name + ".tflite");
     ModelResult result;
     result.technique = technique.name;
     try {
       const Graph optimized = run_recipe(technique.steps, context, steps());
-      const size_t bytes = write_model(optimized, path);
-      const size_t slim_bytes = write_model(optimized, file(technique.name + ".slim"));
+      const bool slim_only = std::ranges::any_of(optimized.nodes, is_recurrent, &Node::op);
+      const auto slim = file(technique.name + ".slim"), path = slim_only ? slim : file(technique.name + ".tflite");
+      const size_t bytes = slim_only ? 0 : write_model(optimized, path);
+      const size_t slim_bytes = write_model(optimized, slim);
       const Graph written = read_model(path);
       result = evaluator_->evaluate(technique.name, written);
       result.size_bytes = bytes;
@@ -210,7 +211,8 @@ class Optimization {
       result.layers = layer_results(written);
       add_deviations(result.layers, written, graph_, frames_.evaluated);
       const std::string note = float_ops_note(written);
-      if (!note.empty()) result.status = "ok, " + note;
+      if (!note.empty()) result.status += ", " + note;
+      if (slim_only) result.status += ", .slim only: .tflite has no recurrent layers";
     } catch (const Error& e) {
       result.status = std::string("failed: ") + e.what();
     }

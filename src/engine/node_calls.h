@@ -22,6 +22,7 @@ struct Site {
   Arithmetic arithmetic;
   const ThreadOptions& threads;
   std::span<const Node* const> others = {};  // layers beside the node
+  bool wanted_if_known = false;              // where the wanted one is not known, another will do
 
   Site of(const Node& other) const { return {graph, other, kernels, constants, wanted, arithmetic, threads}; }
   const Value& input(size_t i) const { return graph.value(node.inputs[i]); }

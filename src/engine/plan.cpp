@@ -148,8 +148,8 @@ struct Unplaced {
   const Node* node;
   size_t operand;
   int operands;
-  std::vector<size_t> scratch;  // buffers of its parts
-  size_t state_bytes;           // of each part
+  std::vector<size_t> scratch, state;  // buffers of its parts
+  size_t kept_bytes;                   // of each part's state
 };
 
 }  // namespace
@@ -179,14 +179,17 @@ Plan::Plan(const Graph& graph, const PlanOptions& options)
     for (const Node* other : others) work += slimpilot::multiply_adds(graph, *other);
     for (NodeCall& made : calls()) {
       const int index = static_cast<int>(steps_.size());
-      Unplaced step{&node, made.operand, made.operands, {}, made.keeps_scratch ? made.scratch_bytes : 0};
+      Unplaced step{&node, made.operand, made.operands, {}, {}, made.keeps_state ? made.state_bytes : 0};
       for (size_t i = 0; i < static_cast<size_t>(made.operands); ++i) buffers.use(node.inputs[made.operand + i], index);
       buffers.use(node.output, index);
       for (const Node* other : others)
         if (writes_others) buffers.use(other->output, index);
-      for (size_t part = 0; part < made.parts.size(); ++part)
-        step.scratch.push_back(made.keeps_scratch ? buffers.add_scratch(made.scratch_bytes, -1, kLastStep)
-                                                  : buffers.add_scratch(made.scratch_bytes, index, index));
+      for (size_t part = 0; part < made.parts.size(); ++part) {
+        step.scratch.push_back(buffers.add_scratch(made.scratch_bytes, index, index));
+        if (made.state_bytes == 0) continue;
+        step.state.push_back(made.keeps_state ? buffers.add_scratch(made.state_bytes, -1, kLastStep)
+                                              : buffers.add_scratch(made.state_bytes, index, index));
+      }
       unplaced.push_back(std::move(step));
       const size_t bytes = call_bytes(graph, node, made, others);
       steps_.push_back({.name = node.name,
@@ -218,7 +221,8 @@ Plan::Plan(const Graph& graph, const PlanOptions& options)
     steps_[s].output = buffers.offset(step.node->output);
     for (size_t part = 0; part < step.scratch.size(); ++part) {
       steps_[s].parts[part].scratch = buffers.scratch_offset(step.scratch[part]);
-      if (step.state_bytes > 0) states_.push_back({steps_[s].parts[part].scratch, step.state_bytes});
+      if (!step.state.empty()) steps_[s].parts[part].state = buffers.scratch_offset(step.state[part]);
+      if (step.kept_bytes > 0) states_.push_back({steps_[s].parts[part].state, step.kept_bytes});
     }
   }
   for (const ValueId id : graph.inputs) inputs_.push_back(view(graph, buffers, id));

@@ -10,30 +10,24 @@
 #include <vector>
 
 #include "engine/cpu.h"
-#include "engine/kernels/conv_lstm2d/conv_lstm2d.h"
 #include "engine/kernels/copy/copy.h"
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/recurrent/recurrent.h"
 #include "engine/memory.h"
 #include "graph/graph.h"
 
 namespace slimpilot {
 
-/// A kernel with its arguments.
-template <class Args>
-struct Call {
-  KernelFunction<Args> kernel;
-  Args args;
-};
 using AnyCall = std::variant<Call<Conv2dArgs>, Call<DenseArgs>, Call<DepthwiseArgs>, Call<PoolArgs>, Call<UnaryArgs>,
                              Call<LookupArgs>, Call<Curve16Args>, Call<Clamp16Args>, Call<BinaryArgs>, Call<ScaleArgs>,
-                             Call<EdgesArgs>, Call<LstmCellArgs>, Call<QuantizeArgs>, Call<RequantizeArgs>,
-                             Call<ConvLstm2dArgs>, Call<CopyArgs>, Call<SlopeArgs>, Call<Slope16Args>, Call<SoftmaxArgs>>;
+                             Call<EdgesArgs>, Call<LstmCellArgs>, Call<QuantizeArgs>, Call<RequantizeArgs>, Call<RecurrentArgs>,
+                             Call<CopyArgs>, Call<SlopeArgs>, Call<Slope16Args>, Call<SoftmaxArgs>>;
 
 /// A share of a step that one thread computes, or one image of several.
 struct Part {
   AnyCall call;
-  size_t input = 0, output = 0;  // where its first operand and its result begin: bytes behind the step's
-  size_t scratch = 0;            // offset in the arena
+  size_t input = 0, output = 0;   // where its first operand and its result begin: bytes behind the step's
+  size_t scratch = 0, state = 0;  // offsets in the arena
 };
 
 /// Where an operand is: `constant` if set, else at `offset` in the arena.

@@ -48,8 +48,10 @@ void Session::run_part(const Step& step, const Part& part) noexcept {
   const auto operand = [&](const Operand& o) {
     return o.constant ? static_cast<const std::byte*>(o.constant) : base() + o.offset;
   };
-  const Io io{
-      {operand(step.input[0]) + part.input, operand(step.input[1])}, base() + step.output + part.output, base() + part.scratch};
+  const Io io{{operand(step.input[0]) + part.input, operand(step.input[1])},
+              base() + step.output + part.output,
+              base() + part.scratch,
+              base() + part.state};
   std::visit([&](const auto& call) { call.kernel(call.args, io); }, part.call);
 }
 

@@ -30,9 +30,10 @@ class ConstantStore {
 
 struct NodeCall {
   std::string_view kernel;
-  std::vector<Part> parts;                  // their scratch is left to the plan
+  std::vector<Part> parts;                  // their scratch and state are left to the plan
   size_t scratch_bytes = 0;                 // of each part
-  bool keeps_scratch = false;               // it is the step's state, which lasts from run to run and begins as zeros
+  size_t state_bytes = 0;                   // the same
+  bool keeps_state = false;                 // the state lasts from run to run and begins as zeros
   size_t operand = 0;                       // the first of the node's inputs that are read from memory when it runs,
   int operands = 1;                         // and how many these are
   size_t weight_bytes = 0;                  // of repacked weights, operand 1 of the node; 0: it is read as it is

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls for ops with weights: convolutions, dense layers, LSTM, BatchNorm. Weights are repacked for the chosen kernel.
+// Calls for ops with weights: convolutions, dense layers, BatchNorm. Weights are repacked for the chosen kernel.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -51,13 +51,19 @@ ActivationKind fused_activation(const Op& op) {
   return std::get<Dense>(op).activation;
 }
 
+/// Of integers the sum has the bias already.
 RealResult real_result(const Site& s, int outputs) {
   const ClampRange range = clamp_range(fused_activation(s.node.op));
-  RealResult result{.bias = s.keep_channels(constant_as_floats(s.constant(2))),
+  const bool integers = s.input(0).type != ElementType::f32;
+  const std::vector<float> none(static_cast<size_t>(outputs));
+  RealResult result{.bias = s.keep_channels(integers ? none : constant_as_floats(s.constant(2))),
                     .weight_scale = nullptr,
                     .low = range.low,
                     .high = range.high};
-  if (s.input(1).type == ElementType::s8) result.weight_scale = s.keep_channels(weight_scales(s, s.input(1), outputs));
+  if (s.input(1).type != ElementType::s8) return result;
+  std::vector<float> scales = weight_scales(s, s.input(1), outputs);
+  for (float& scale : scales) scale *= integers ? s.scale(s.input(0)) : 1;
+  result.weight_scale = s.keep_channels(std::move(scales));
   return result;
 }
 
@@ -83,6 +89,14 @@ std::vector<FixedPoint> output_scales(const Site& s, int outputs) {
     fixed.push_back(
         fixed_point((in_float ? static_cast<double>(in * w) : static_cast<double>(in) * w) / static_cast<double>(out)));
   return fixed;
+}
+
+/// What the sums are made of where results are real.
+IntegerResult integer_sums(const Site& s) {
+  IntegerResult result{};
+  result.input_zero_point = s.zero_point(s.input(0));
+  result.bias = s.keep_channels(constant_elements<int32_t>(s, 2, ElementType::s32));
+  return result;
 }
 
 /// `outputs` of each layer.
@@ -160,6 +174,8 @@ Variant<Args> variant_of(const Site& s) {
   if (real && w == ElementType::f32) return {"_f32", &Kernels::f32};
   if (real && std::is_same_v<Args, Conv2dArgs>) return {"_f32", &Kernels::f32, converted<float, same_number>};
   if (real) return {"_f16", &Kernels::f16};
+  if (x == ElementType::s8 && w == ElementType::s8 && s.output().type == ElementType::f32)
+    return {"_s8_real", &Kernels::s8_real};
   if (x == ElementType::s8 && w == ElementType::s8) return {"_s8", &Kernels::s8};
   if (x == ElementType::s16 && w == ElementType::s8) return {"_s16", &Kernels::s16};
   if (x == ElementType::f32 && w == ElementType::s8) return {"_hybrid", &Kernels::hybrid};
@@ -169,13 +185,13 @@ Variant<Args> variant_of(const Site& s) {
 /// Weights with more bytes than this are read from beyond the second-level cache.
 constexpr size_t kStreamingBytes = 1 << 20;
 
-/// The wanted one among those that have the variant and suit the weights; unless one is wanted the last, which is made for the
-/// newest CPU, of those for weights of this size if there is one.
+/// The wanted one among those that have the variant and suit the weights; unless one is wanted (and must be) the last, which is
+/// made for the newest CPU, of those for weights of this size if there is one.
 template <class Args>
 const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
                                   const Variant<Args>& variant, const KernelWeights& weights, const WeightShape& shape,
                                   std::vector<std::string_view>& ways) {
-  const PackedKernels<Args>* choice = nullptr;
+  const PackedKernels<Args>*choice = nullptr, *usual = nullptr;
   const bool streaming = weights.bytes.size() > kStreamingBytes;
   for (const PackedKernels<Args>* kernels : known) {
     const PackedKernel<Args>& kernel = kernels->*variant.kernel;
@@ -183,9 +199,10 @@ const PackedKernels<Args>& chosen(const Site& s, const std::vector<const PackedK
         !suits(kernel.layout.storage, weights.bytes, shape, weights.element_size))
       continue;
     ways.push_back(kernels->name);
-    const bool better = s.wanted.empty() ? choice == nullptr || kernels->streaming == streaming : kernels->name == s.wanted;
-    if (better) choice = kernels;
+    if (usual == nullptr || kernels->streaming == streaming) usual = kernels;
+    if (kernels->name == s.wanted) choice = kernels;
   }
+  if (choice == nullptr && (s.wanted.empty() || s.wanted_if_known)) choice = usual;
   if (choice == nullptr) s.fail("there is no way '" + std::string(s.wanted) + "' to compute it");
   return *choice;
 }
@@ -226,10 +243,12 @@ NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*
   std::vector<std::string_view> ways;
   const PackedKernels<Args>& kernels = chosen(s, known, variant, weights, shape, ways);
   const PackedKernel<Args>& kernel = kernels.*variant.kernel;
-  const bool real = s.input(0).type == ElementType::f32;
+  const bool real_inputs = s.input(0).type == ElementType::f32, real = s.output().type == ElementType::f32;
   const RealResult real_results = real ? real_result(s, shape.outputs) : RealResult{};
   const int layers = 1 + static_cast<int>(s.others.size());
-  IntegerResult integer_results = real ? IntegerResult{} : integer_result(s, shape.outputs / layers);
+  IntegerResult integer_results = real_inputs ? IntegerResult{}
+                                  : real      ? integer_sums(s)
+                                              : integer_result(s, shape.outputs / layers);
   if (s.input(1).type == ElementType::s8) integer_results.weight_sum = s.keep_channels(weight_sums(all_weights, shape.outputs));
   const auto name = std::ranges::find_if(names, [&](std::string_view n) { return n.ends_with(variant.suffix); });
   NodeCall made{.kernel = *name, .way = kernels.name, .ways = std::move(ways)};
@@ -293,7 +312,8 @@ NodeCall call_for(const Conv2D& op, const Site& s) {
                                               element_size(s.output().type));
   args.pad_bottom = padded_extent(x[1], w[1], op.stride_h, op.padding).after;
   args.pad_right = padded_extent(x[2], w[2], op.stride_w, op.padding).after;
-  constexpr std::string_view names[] = {"conv2d_f32", "conv2d_bf16", "conv2d_s8", "conv2d_s16", "conv2d_hybrid"};
+  constexpr std::string_view names[] = {"conv2d_f32", "conv2d_bf16",   "conv2d_s8",
+                                        "conv2d_s16", "conv2d_hybrid", "conv2d_s8_real"};
   return packed_call<Conv2dArgs>(s, s.kernels.conv2d, names, row_shares(s, args), weights, {w[0], w[1], w[2] * w[3]});
 }
 
@@ -301,7 +321,8 @@ NodeCall call_for(const Dense&, const Site& s) {
   const Shape& w = s.input(1).shape;
   DenseArgs args{};
   args.rows = s.input(0).shape[0], args.inputs = w[1], args.outputs = w[0];
-  constexpr std::string_view names[] = {"dense_f32", "dense_f16", "dense_bf16", "dense_s8", "dense_s16", "dense_hybrid"};
+  constexpr std::string_view names[] = {"dense_f32", "dense_f16",    "dense_bf16",   "dense_s8",
+                                        "dense_s16", "dense_hybrid", "dense_s8_real"};
   return packed_call<DenseArgs>(s, s.kernels.dense, names, output_shares(s, args), s.constant(1), {w[0], 1, w[1]});
 }
 
@@ -346,43 +367,6 @@ NodeCall call_for(const DepthwiseConv2D& op, const Site& s) {
   if (type != ElementType::s8) s.fail_type();
   if (pointwise) return lookup_call(s, args);
   return each_image<DepthwiseArgs>(s, "depthwise_s8", kernels.depthwise_s8, args);
-}
-
-namespace {
-
-/// What ConvLSTM and LSTM have in common; the arguments hold the geometry.
-template <class Op>
-NodeCall recurrent_call(const Op& op, const Site& s, ConvLstm2dArgs a) {
-  if (s.input(0).type != ElementType::f32) s.fail_type();
-  a.filters = s.input(1).shape[0] / 4, a.return_sequences = op.return_sequences, a.stateful = op.stateful;
-  a.kernel = s.constants.keep(constant_as_floats(s.constant(1)));
-  a.recurrent = s.constants.keep(constant_as_floats(s.constant(2)));
-  a.bias = s.constants.keep(constant_as_floats(s.constant(3)));
-  a.activation = real_function(op.activation);
-  a.recurrent_activation = real_function(op.recurrent_activation);
-  NodeCall made = each_image<ConvLstm2dArgs>(s, "conv_lstm2d_f32", reference::conv_lstm2d_f32, a);
-  made.scratch_bytes = conv_lstm2d_scratch_bytes(a);
-  made.keeps_scratch = op.stateful;
-  return made;
-}
-
-}  // namespace
-
-NodeCall call_for(const ConvLstm2D& op, const Site& s) {
-  const Shape &x = s.input(0).shape, &w = s.input(1).shape, &r = s.input(2).shape, &y = s.output().shape;
-  const size_t height = op.return_sequences ? 2 : 1;
-  ConvLstm2dArgs a{};
-  set_window(a, {1, x[2], x[3]}, {1, y[height], y[height + 1]}, op, w[1], w[2]);
-  a.steps = x[1], a.in_c = x[4], a.kernel_h = w[1], a.kernel_w = w[2], a.recurrent_h = r[1], a.recurrent_w = r[2];
-  return recurrent_call(op, s, a);
-}
-
-NodeCall call_for(const Lstm& op, const Site& s) {
-  const Shape& x = s.input(0).shape;
-  ConvLstm2dArgs a{};
-  a.in_h = a.in_w = a.out_h = a.out_w = a.kernel_h = a.kernel_w = a.stride_h = a.stride_w = a.recurrent_h = a.recurrent_w = 1;
-  a.steps = x[1], a.in_c = x[2];
-  return recurrent_call(op, s, a);
 }
 
 NodeCall call_for(const BatchNorm& op, const Site& s) {

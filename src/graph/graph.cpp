@@ -71,6 +71,8 @@ ClampRange clamp_range(ActivationKind kind) {
   }
 }
 
+bool is_recurrent(const Op& op) { return std::holds_alternative<ConvLstm2D>(op) || std::holds_alternative<Lstm>(op); }
+
 bool keeps_state(const Op& op) {
   return std::visit(Overloaded{[](const ConvLstm2D& o) { return o.stateful; }, [](const Lstm& o) { return o.stateful; },
                                [](const auto&) { return false; }},

@@ -163,6 +163,9 @@ struct Permute {
 using Op = std::variant<Conv2D, DepthwiseConv2D, Dense, ConvLstm2D, Pool2D, BatchNorm, Activation, Reshape, Crop2D, Pad2D, Add,
                         Mul, Quantize, Dequantize, Lstm, LeakyRelu, Softmax, Concat, Permute>;
 
+/// Whether an op is an LSTM or ConvLSTM.
+bool is_recurrent(const Op& op);
+
 /// Whether an op's result depends on what it read in earlier frames.
 bool keeps_state(const Op& op);
 

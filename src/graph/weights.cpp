@@ -54,15 +54,24 @@ struct Channels {
 
 std::vector<ValueId> weights_of(const Graph& graph) {
   std::vector<ValueId> found;
-  const auto add = [&](ValueId id) {
-    if (graph.value(id).is_constant() && std::find(found.begin(), found.end(), id) == found.end()) found.push_back(id);
-  };
-  for (const Node& node : graph.nodes)
-    std::visit(Overloaded{[&](const Conv2D&) { add(node.inputs[1]); }, [&](const Dense&) { add(node.inputs[1]); },
-                          [&](const ConvLstm2D&) { add(node.inputs[1]), add(node.inputs[2]); },
-                          [&](const Lstm&) { add(node.inputs[1]), add(node.inputs[2]); }, [](const auto&) {}},
-               node.op);
+  for (const Node& node : graph.nodes) {
+    if (std::holds_alternative<DepthwiseConv2D>(node.op)) continue;
+    for (const WeightUse& use : weight_uses(node)) {
+      const ValueId id = node.inputs[use.place];
+      if (graph.value(id).is_constant() && std::ranges::count(found, id) == 0) found.push_back(id);
+    }
+  }
   return found;
+}
+
+std::vector<WeightUse> weight_uses(const Node& node) {
+  using Uses = std::vector<WeightUse>;
+  const auto one = [&] { return Uses{{1, node.inputs[0]}}; };
+  const auto two = [&] { return Uses{{1, node.inputs[0]}, {2, node.output}}; };
+  return std::visit(Overloaded{[&](const Conv2D&) { return one(); }, [&](const DepthwiseConv2D&) { return one(); },
+                               [&](const Dense&) { return one(); }, [&](const ConvLstm2D&) { return two(); },
+                               [&](const Lstm&) { return two(); }, [](const auto&) { return Uses{}; }},
+                    node.op);
 }
 
 WeightStatistics weight_statistics(const Value& constant) {

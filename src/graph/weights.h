@@ -14,6 +14,15 @@ namespace slimpilot {
 /// In the order of the nodes, each once; biases and BatchNorm are none.
 std::vector<ValueId> weights_of(const Graph& graph);
 
+/// A weight by its place among the node's inputs, and the value that it multiplies: what the layer reads or, in a recurrent
+/// kernel's case, the layer's own result of the step before.
+struct WeightUse {
+  size_t place;
+  ValueId multiplied;
+};
+/// Those of a convolution (also a depthwise one), dense layer, LSTM or ConvLSTM, whose last input is the bias; else none.
+std::vector<WeightUse> weight_uses(const Node& node);
+
 /// What a constant's elements say: how many are zero (of real numbers also −0), how many distinct numbers there are, and their
 /// zeroth-order entropy, Σ −p·log2 p, in bits per element. Any type; a scale per channel does not count.
 struct WeightStatistics {

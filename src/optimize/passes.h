@@ -30,8 +30,8 @@ Graph order_channels(Graph graph, const Calibration& calibration);
 Graph quantize_dynamic_range(Graph graph, const Calibration& calibration, int dense_bits = 8);
 Graph quantize_float16(Graph graph, const Calibration& calibration);
 
-/// Whether quantize_dynamic_range makes the node's weights integers: those of convolutions and dense layers that have enough
-/// elements to save something.
+/// Whether quantize_dynamic_range makes weights of the node integers: those of convolutions, dense and recurrent layers that
+/// have enough elements to save something.
 bool gets_integer_weights(const Graph& graph, const Node& node);
 
 struct IntegerOptions {
@@ -43,7 +43,8 @@ struct IntegerOptions {
 };
 Graph quantize_integer(Graph graph, const Calibration& calibration, const IntegerOptions& options);
 
-/// Whether LiteRT computes the op with such activations (s8 or s16); else quantize_integer leaves it in real numbers.
+/// Whether LiteRT computes the op with such activations (s8 or s16), or a recurrent one slimpilot; else quantize_integer leaves
+/// it in real numbers.
 bool has_integer_kernel(const Op& op, ElementType activations);
 
 /// Zeroes the smallest weights of each layer: the share `convolutions` (0 … 1) of one that is a convolution, `dense` of one

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "graph/edit.h"
+#include "graph/weights.h"
 #include "optimize/correct_bias.h"
 #include "optimize/integer_scales.h"
 #include "optimize/passes.h"
@@ -187,40 +188,52 @@ class Rewriter {
     value.data.insert(value.data.end(), bytes, bytes + sizeof element);
   }
 
-  /// Weights in s8 and the bias in integers of scale s_in·s_w. Where a bias would leave 30 bits, the weight scale grows.
-  std::vector<ValueId> integer_weights(const Node& node) {
+  /// A weight in s8, no scale less than `least_scale`; what rounding it adds to the mean result is taken off `bias`.
+  Value integer_weight(const Node& node, const WeightUse& use, const std::vector<float>& least_scale,
+                       std::vector<float>& bias) const {
     const int axis = std::holds_alternative<DepthwiseConv2D>(node.op) ? 3 : 0;
-    const float input_scale = scale(node.inputs[0]).scale[0];
-    const Value& bias = source_.value(node.inputs[2]);
-    std::vector<float> reals = constant_as_floats(bias), least_scale;
-    for (const float b : reals) least_scale.push_back(std::abs(b) / input_scale / static_cast<float>(1 << 30));
-    const ChannelMoments& inputs = calibration_.channel_moments(source_.value(node.inputs[0]).name);
-    Value weights = fitted_weights(source_.value(node.inputs[1]), axis, {least_scale, inputs.variance});
+    const Value& real_weights = source_.value(node.inputs[use.place]);
+    const ChannelMoments& inputs = calibration_.channel_moments(source_.value(use.multiplied).name);
+    Value weights = fitted_weights(real_weights, axis, {least_scale, inputs.variance});
     const PatchCovariance* covariance = axis == 0 ? calibration_.covariance(source_.value(node.output).name) : nullptr;
     const bool is_free = weights.constraint == Constraint{};  // else equal weights must stay equal, zeros zero
     if (options_.adaptive_rounding && covariance != nullptr && is_free)
-      round_with_feedback(weights, source_.value(node.inputs[1]), covariance->matrix());
-    if (options_.bias_correction)
-      reals = corrected_bias(std::move(reals), source_.value(node.inputs[1]), weights, axis, inputs.mean);
+      round_with_feedback(weights, real_weights, covariance->matrix());
+    if (options_.bias_correction) bias = corrected_bias(std::move(bias), real_weights, weights, axis, inputs.mean);
+    return weights;
+  }
+
+  /// Weights in s8 and the bias in integers of scale s_in·s_w, s_w being that of the first weight. Where a bias would leave 30
+  /// bits, this scale grows.
+  std::vector<ValueId> integer_weights(const Node& node) {
+    const float input_scale = scale(node.inputs[0]).scale[0];
+    const Value& bias = source_.value(node.inputs.back());
+    std::vector<float> reals = constant_as_floats(bias), least_scale;
+    for (const float b : reals) least_scale.push_back(std::abs(b) / input_scale / static_cast<float>(1 << 30));
+    std::vector<ValueId> added;
+    for (const WeightUse& use : weight_uses(node)) {
+      added.push_back(copy_constant(integer_weight(node, use, least_scale, reals)));
+      std::ranges::fill(least_scale, 0);
+    }
+    const std::vector<float>& weight_scale = graph_.value(added[0]).quantization->scale;
     const bool wide = options_.activations == ElementType::s16;
     Value integers{.name = bias.name, .shape = bias.shape, .type = wide ? ElementType::s64 : ElementType::s32};
     integers.quantization = Quantization{{}, std::vector<int32_t>(reals.size()), reals.size() == 1 ? -1 : 0};
     for (size_t c = 0; c < reals.size(); ++c) {
-      integers.quantization->scale.push_back(input_scale * weights.quantization->scale[c]);
+      integers.quantization->scale.push_back(input_scale * weight_scale[c]);
       const double rounded = std::round(static_cast<double>(reals[c]) / integers.quantization->scale[c]);
       if (wide)
         append(integers, static_cast<int64_t>(rounded));
       else
         append(integers, static_cast<int32_t>(rounded));
     }
-    const ValueId w = copy_constant(weights);
-    return {w, copy_constant(integers)};
+    added.push_back(copy_constant(integers));
+    return added;
   }
 
   void add_integer_node(const Node& node) {
     std::vector<ValueId> inputs;
-    if (std::holds_alternative<Conv2D>(node.op) || std::holds_alternative<DepthwiseConv2D>(node.op) ||
-        std::holds_alternative<Dense>(node.op)) {
+    if (!weight_uses(node).empty()) {
       inputs = integer_weights(node);
       inputs.insert(inputs.begin(), integer(node.inputs[0]));
     } else {
@@ -261,9 +274,8 @@ class Rewriter {
 }  // namespace
 
 bool has_integer_kernel(const Op& op, ElementType activations) {
-  if (std::holds_alternative<ConvLstm2D>(op) || std::holds_alternative<Lstm>(op) || std::holds_alternative<BatchNorm>(op) ||
-      std::holds_alternative<Softmax>(op))
-    return false;
+  if (is_recurrent(op)) return activations == ElementType::s8;
+  if (std::holds_alternative<BatchNorm>(op) || std::holds_alternative<Softmax>(op)) return false;
   const auto* activation = std::get_if<Activation>(&op);
   if (activation == nullptr) return true;
   if (activation->kind == ActivationKind::hard_sigmoid) return false;

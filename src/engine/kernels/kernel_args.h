@@ -8,11 +8,13 @@
 
 namespace slimpilot {
 
-/// The buffers of one step. Every buffer is 64-byte aligned and may be read up to 64 bytes past its end.
+/// The buffers of one step. Every buffer is 64-byte aligned and may be read up to 64 bytes past its end. `state` is for what
+/// passes from one step of a sequence to the next.
 struct Io {
   const void* input[2];
   void* output;
   void* scratch;
+  void* state;
 };
 
 /// How the weights of a layout are written, once they are in their order.
@@ -49,7 +51,7 @@ constexpr int balanced_block(int left, int most) {
 inline constexpr int kChannelPadding = 64;
 
 /// Result in real numbers: (sum + bias), limited to [low, high]. In hybrid kernels (int8 weights, inputs quantized on the
-/// fly) the integer sum is first multiplied by input scale · weight_scale[o].
+/// fly) the integer sum is first multiplied by input scale · weight_scale[o], in s8_real ones by weight_scale[o].
 struct RealResult {
   const float* bias;
   const float* weight_scale;
@@ -99,6 +101,13 @@ struct DenseArgs {
 template <class Args>
 using KernelFunction = void (*)(const Args&, const Io&) noexcept;
 
+/// A kernel with its arguments.
+template <class Args>
+struct Call {
+  KernelFunction<Args> kernel;
+  Args args;
+};
+
 /// A kernel that multiplies with packed weights.
 template <class Args>
 struct PackedKernel {
@@ -107,15 +116,16 @@ struct PackedKernel {
 };
 
 /// One way to compute an op, by the types of activations and weights: f32 (f32, f32), f16 (f32, f16), bf16 (f32 rounded on the
-/// fly, bfloat16), s8 (s8, s8), s16 (s16, s8), hybrid (f32 quantized on the fly to 8 bits, s8). A variant whose `run` is null
-/// is left to others. All ways compute the same numbers, real ones too: each output is one sum, in the order of its inputs;
-/// bf16: of two inputs of a pair the second one first (docs/reduced.md).
+/// fly, bfloat16), s8 (s8, s8), s16 (s16, s8), hybrid (f32 quantized on the fly to 8 bits, s8), s8_real (as s8, but the integer
+/// sum with its bias becomes an f32 result). A variant whose `run` is null is left to others. All ways compute the same
+/// numbers, real ones too: each output is one sum, in the order of its inputs; bf16: of two inputs of a pair the second one
+/// first (docs/reduced.md).
 template <class Args>
 struct PackedKernels {
   const char* name;        // "avx2", …; unique among those of an op
   bool streaming = false;  // made for weights that do not stay in the cache
   bool several = false;    // computes several layers at once
-  PackedKernel<Args> f32, f16, bf16, s8, s16, hybrid;
+  PackedKernel<Args> f32, f16, bf16, s8, s16, hybrid, s8_real;
 };
 
 }  // namespace slimpilot

@@ -41,12 +41,13 @@ struct Buffers {
 
 template <class Kernels>
 const auto& variant_of(const Kernels& k, const std::string& variant) {
-  return variant == "f32"    ? k.f32
-         : variant == "f16"  ? k.f16
-         : variant == "bf16" ? k.bf16
-         : variant == "s8"   ? k.s8
-         : variant == "s16"  ? k.s16
-                             : k.hybrid;
+  return variant == "f32"      ? k.f32
+         : variant == "f16"    ? k.f16
+         : variant == "bf16"   ? k.bf16
+         : variant == "s8"     ? k.s8
+         : variant == "s16"    ? k.s16
+         : variant == "hybrid" ? k.hybrid
+                               : k.s8_real;
 }
 
 size_t weight_size(const std::string& variant) { return variant == "f32" ? 4 : variant.ends_with("f16") ? 2 : 1; }
@@ -91,12 +92,12 @@ void bench_dense(benchmark::State& state, const DenseKernels& way, const std::st
   Buffers b;
   b.input = aligned_bytes(14400 * 4 + 64), b.output = aligned_bytes(1164 * 4 + 64),
   b.scratch = aligned_bytes(dense_scratch_bytes(args));
-  const bool real = variant != "s8" && variant != "s16";
+  const bool real = variant != "s8" && variant != "s8_real" && variant != "s16";
   for (size_t i = 0; i < 14400; i += every) {
     if (real)
       reinterpret_cast<float*>(b.input.data())[i] = 1;
     else
-      reinterpret_cast<int8_t*>(b.input.data())[i * (variant == "s8" ? 1 : 2)] = 1;
+      reinterpret_cast<int8_t*>(b.input.data())[i * (variant == "s16" ? 2 : 1)] = 1;
   }
   const auto plain = weights_for(kernel.layout.storage, size_t{14400} * 1164, weight_size(variant));
   b.weights = pack_weights(plain, {1164, 1, 14400}, weight_size(variant), kernel.layout);
@@ -113,7 +114,7 @@ void bench_dense_half(benchmark::State& state, const DenseKernels& way, const st
 const int kRegistered = [] {
   const auto add = [](const std::string& op, const auto& ways, auto function) {
     for (const auto* way : ways)
-      for (const std::string variant : {"f32", "f16", "bf16", "s8", "s16", "hybrid"})
+      for (const std::string variant : {"f32", "f16", "bf16", "s8", "s16", "hybrid", "s8_real"})
         if (variant_of(*way, variant).run != nullptr)
           benchmark::RegisterBenchmark((op + "_" + variant + "/" + way->name).c_str(), function, *way, variant);
   };

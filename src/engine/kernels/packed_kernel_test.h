@@ -18,8 +18,9 @@
 
 namespace slimpilot {
 
-enum class Variant { f32, f16, bf16, s8, s16, hybrid };
-inline constexpr Variant kVariants[] = {Variant::f32, Variant::f16, Variant::bf16, Variant::s8, Variant::s16, Variant::hybrid};
+enum class Variant { f32, f16, bf16, s8, s16, hybrid, s8_real };
+inline constexpr Variant kVariants[] = {Variant::f32, Variant::f16,    Variant::bf16,   Variant::s8,
+                                        Variant::s16, Variant::hybrid, Variant::s8_real};
 
 /// `extreme`: integers only at the ends of their types, weights of −128, end zero points. `large_factors`: results are rescaled
 /// by more than 1, for which there is no short way (int8 only).
@@ -33,7 +34,7 @@ struct PackedCase {
   bool large_factors = false;
 };
 
-inline size_t input_size(Variant v) { return v == Variant::s8 ? 1 : v == Variant::s16 ? 2 : 4; }
+inline size_t output_size(Variant v) { return v == Variant::s8 ? 1 : v == Variant::s16 ? 2 : 4; }
 inline size_t weight_size(Variant v) { return v == Variant::f32 ? 4 : v == Variant::f16 || v == Variant::bf16 ? 2 : 1; }
 
 /// All memory that one call needs.
@@ -103,7 +104,7 @@ class PackedData {
     const auto w = pack_weights(weights, case_.weights, weight_size(case_.variant), kernel.layout);
     args.weights = w.data(), args.real = real(), args.integer = integer();
     kernel.run(args, {{x, nullptr}, y, scratch.data()});
-    const size_t bytes = static_cast<size_t>(case_.outputs) * input_size(case_.variant);
+    const size_t bytes = static_cast<size_t>(case_.outputs) * output_size(case_.variant);
     EXPECT_EQ(y[bytes], std::byte{0}) << "wrote past the output";
     return {y, y + bytes};
   }
@@ -131,7 +132,7 @@ class PackedData {
   void fill_input() {
     for (int i = 0; i < case_.inputs; ++i) {
       const bool zero = random_.uniform() < 0.4;  // as after ReLU
-      if (case_.variant == Variant::s8)
+      if (case_.variant == Variant::s8 || case_.variant == Variant::s8_real)
         put(input, static_cast<int8_t>(zero && !case_.extreme ? -128 : integer_between(-128, 127)));
       else if (case_.variant == Variant::s16)
         put(input, static_cast<int16_t>(zero && !case_.extreme ? 0 : integer_between(-32768, 32767)));
@@ -172,7 +173,8 @@ inline void expect_same(Variant variant, const std::vector<std::byte>& expected,
     EXPECT_EQ(expected, actual);
     return;
   }
-  const float tolerance = variant == Variant::hybrid ? 0 : 2e-7f * (4 + std::sqrt(static_cast<float>(k))) * 2;
+  const float tolerance =
+      variant == Variant::hybrid || variant == Variant::s8_real ? 0 : 2e-7f * (4 + std::sqrt(static_cast<float>(k))) * 2;
   const auto* e = reinterpret_cast<const float*>(expected.data());
   const auto* a = reinterpret_cast<const float*>(actual.data());
   for (size_t i = 0; i < expected.size() / 4; ++i) ASSERT_NEAR(e[i], a[i], tolerance * (1 + std::abs(e[i]))) << "element " << i;
@@ -187,6 +189,7 @@ auto& variant_of(Kernels& kernels, Variant variant) {
     case Variant::s8: return kernels.s8;
     case Variant::s16: return kernels.s16;
     case Variant::hybrid: return kernels.hybrid;
+    case Variant::s8_real: return kernels.s8_real;
   }
   __builtin_unreachable();
 }

@@ -74,7 +74,7 @@ void fill_rescale(const IntegerResult& r, int outputs, typename V::ShortRescale*
     rescale[o / V::kLanes] = typename V::ShortRescale(r.multiplier + o, r.shift + o, r.output_zero_point);
 }
 
-/// f32 results of integer sums over inputs that were quantized on the fly.
+/// f32 results of integer sums; `input_scale` is that of inputs quantized on the fly, or 1.
 template <class V>
 struct StoreHybrid {
   float* output;

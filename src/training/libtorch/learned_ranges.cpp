@@ -45,11 +45,11 @@ void LearnedRanges::store(Graph& graph) const {
     for (const ValueId id : scale.values) graph.value(id).quantization->scale.assign(first, first + now.numel());
   }
   for (const Node& node : graph.nodes) {
-    if (node.inputs.size() != 3 || !graph.value(node.inputs[2]).quantization) continue;
+    if (weight_uses(node).empty() || !graph.value(node.inputs.back()).quantization) continue;
     const float input = graph.value(node.inputs[0]).quantization->scale[0];
     std::vector<float> scales = graph.value(node.inputs[1]).quantization->scale;
     for (float& s : scales) s *= input;
-    graph.value(node.inputs[2]).quantization->scale = std::move(scales);
+    graph.value(node.inputs.back()).quantization->scale = std::move(scales);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "graph/networks.h"
 #include "optimize/pass_test.h"
+#include "optimize/passes.h"
 
 namespace slimpilot {
 namespace {
@@ -174,6 +175,32 @@ TEST(TorchGraph, RefusesLayersThatRemember) {
     FAIL() << "a stateful layer was accepted";
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("layer 'memory' (Lstm): keeps its state"), std::string::npos) << e.what();
+  }
+}
+
+/// Also with learned ranges, by which the bias of three or four inputs gets its scale and a Concat none.
+TEST(TorchGraph, TrainsIntegersOfRecurrentLayers) {
+  TestNetwork n({1, 8, 6, 3});
+  const ValueId image = n.last();
+  n.node("joined", Concat{3}, {image, image}).node("sequence", Reshape{{1, 2, 4, 6, 9}});
+  n.conv_lstm("images", 4, 3, {.return_sequences = true});
+  n.node("rows", Reshape{{1, 2, 96}}).lstm("lstm", 5).dense("out", 2);
+  const Graph graph = n.finish();
+  const auto inputs = random_inputs(graph, 6, -1, 1, 3);
+  const Graph integers = quantize_integer(graph, calibrated(graph, inputs), {.integer_io = true});
+  EXPECT_EQ(TorchGraph(integers).to_graph(), integers);
+  for (const bool learn_ranges : {false, true}) {
+    TorchGraph network(integers, {.learn_ranges = learn_ranges});
+    const at::Tensor outputs = network.forward(batch_of(graph, inputs), {.training = true}).contiguous();
+    const Plan plan(network.to_graph());
+    const float* torch = outputs.data_ptr<float>();
+    for (const auto& input : inputs)
+      for (const float expected : outputs_of(plan, input)) EXPECT_FLOAT_EQ(*torch++, expected);
+    outputs.square().sum().backward();
+    for (const auto& p : network.parameters())
+      EXPECT_TRUE(p.value == kNoValue || !p.trainable ||
+                  (p.tensor.grad().defined() && p.tensor.grad().abs().sum().item<double>() > 0))
+          << p.name;
   }
 }
 

@@ -11,6 +11,7 @@ const Conv2dKernels conv2d = {
     .s8 = kConv2dS8<IntegerAvx2>,
     .s16 = kConv2dS16<IntegerAvx2>,
     .hybrid = kConv2dHybrid<IntegerAvx2>,
+    .s8_real = kConv2dS8Real<IntegerAvx2>,
 };
 
 const Conv2dKernels conv2d_skip = {

@@ -10,12 +10,14 @@ const Conv2dKernels conv2d = {
     .s8 = kConv2dS8<IntegerAvx512Vnni>,
     .s16 = kConv2dS16<IntegerAvx512Vnni>,
     .hybrid = kConv2dHybrid<IntegerAvx512Vnni>,
+    .s8_real = kConv2dS8Real<IntegerAvx512Vnni>,
 };
 
 const Conv2dKernels conv2d_256 = {
     .name = "avx512vnni_256",
     .s16 = kConv2dS16<IntegerVnni256>,
     .hybrid = kConv2dHybrid<IntegerVnni256>,
+    .s8_real = kConv2dS8Real<IntegerVnni256>,
 };
 
 const Conv2dKernels conv2d_narrow = {

@@ -192,6 +192,16 @@ void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
   }
 }
 
+template <class V>
+void conv2d_s8_real(const Conv2dArgs& a, const Io& io) noexcept {
+  const ReadS8<V> read{static_cast<const int8_t*>(io.input[0]), a.integer.input_zero_point};
+  void* end;
+  const PaddedImage<V> image = padded_image<V>(a, read, io.scratch, end);
+  auto* start = static_cast<int32_t*>(end);
+  fill_starts<V>(read, a.integer, a.out_c, start);
+  conv2d_blocks<V>(a, image, start, through_memory<V>(StoreHybrid<V>{static_cast<float*>(io.output), a.out_c, 1, a.real}));
+}
+
 /// Row by row: the sums of the upper bytes wait in scratch for those of the lower ones.
 template <class V>
 void conv2d_s16(const Conv2dArgs& a, const Io& io) noexcept {
@@ -235,6 +245,8 @@ template <class V>
 constexpr PackedKernel<Conv2dArgs> kConv2dS16{kConv2dLayout<V>, conv2d_s16<V>};
 template <class V>
 constexpr PackedKernel<Conv2dArgs> kConv2dHybrid{kConv2dLayout<V>, conv2d_hybrid<V>};
+template <class V>
+constexpr PackedKernel<Conv2dArgs> kConv2dS8Real{kConv2dLayout<V>, conv2d_s8_real<V>};
 
 }  // namespace
 }  // namespace slimpilot

@@ -11,6 +11,7 @@ const Conv2dKernels conv2d = {
     .s8 = kConv2dS8<IntegerNeon>,
     .s16 = kConv2dS16<IntegerNeon>,
     .hybrid = kConv2dHybrid<IntegerNeon>,
+    .s8_real = kConv2dS8Real<IntegerNeon>,
 };
 
 }  // namespace slimpilot::neon

@@ -10,6 +10,7 @@ const Conv2dKernels conv2d = {
     .s8 = kConv2dS8<IntegerNeonDotprod>,
     .s16 = kConv2dS16<IntegerNeonDotprod>,
     .hybrid = kConv2dHybrid<IntegerNeonDotprod>,
+    .s8_real = kConv2dS8Real<IntegerNeonDotprod>,
 };
 
 }  // namespace slimpilot::neon_dotprod

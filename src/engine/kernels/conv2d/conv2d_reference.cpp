@@ -85,6 +85,17 @@ void conv2d_s8(const Conv2dArgs& a, const Io& io) noexcept {
   });
 }
 
+void conv2d_s8_real(const Conv2dArgs& a, const Io& io) noexcept {
+  const auto* x = static_cast<const int8_t*>(io.input[0]);
+  const auto* w = static_cast<const int8_t*>(a.weights);
+  auto* y = static_cast<float*>(io.output);
+  for_each_output(a, [&](int index, int o, int oy, int ox) {
+    int32_t sum = a.integer.bias[o];
+    for_each_tap(a, oy, ox, o, [&](int i, int k) { sum += (x[i] - a.integer.input_zero_point) * w[k]; });
+    y[index] = std::clamp(static_cast<float>(sum) * a.real.weight_scale[o] + a.real.bias[o], a.real.low, a.real.high);
+  });
+}
+
 void conv2d_s16(const Conv2dArgs& a, const Io& io) noexcept {
   const auto* x = static_cast<const int16_t*>(io.input[0]);
   const auto* w = static_cast<const int8_t*>(a.weights);
@@ -126,6 +137,7 @@ const Conv2dKernels conv2d = {
     .s8 = {kPlain, conv2d_s8},
     .s16 = {kPlain, conv2d_s16},
     .hybrid = {kPlain, conv2d_hybrid},
+    .s8_real = {kPlain, conv2d_s8_real},
 };
 
 }  // namespace slimpilot::reference

@@ -12,6 +12,7 @@ const DenseKernels dense = {
     .s8 = kDenseS8<IntegerAvx2, InRegisters>,
     .s16 = kDenseS16<IntegerAvx2, InRegisters>,
     .hybrid = kDenseHybrid<IntegerAvx2, InRegisters>,
+    .s8_real = kDenseS8Real<IntegerAvx2, InRegisters>,
 };
 
 const DenseKernels dense_streaming = {
@@ -22,6 +23,7 @@ const DenseKernels dense_streaming = {
     .s8 = kDenseS8<IntegerAvx2, InMemory>,
     .s16 = kDenseS16<IntegerAvx2, InMemory>,
     .hybrid = kDenseHybrid<IntegerAvx2, InMemory>,
+    .s8_real = kDenseS8Real<IntegerAvx2, InMemory>,
 };
 
 }  // namespace slimpilot::avx2

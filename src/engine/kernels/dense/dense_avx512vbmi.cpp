@@ -17,6 +17,7 @@ const DenseKernels dense_slots = {
     .s8 = kDenseS8<IntegerAvx512Vbmi, FromSlots>,
     .s16 = kDenseS16<IntegerAvx512Vbmi, FromSlots>,
     .hybrid = kDenseHybrid<IntegerAvx512Vbmi, FromSlots>,
+    .s8_real = kDenseS8Real<IntegerAvx512Vbmi, FromSlots>,
 };
 
 const DenseKernels dense_codebook = {
@@ -25,6 +26,7 @@ const DenseKernels dense_codebook = {
     .s8 = kDenseS8<IntegerAvx512Vbmi, FromCodebook>,
     .s16 = kDenseS16<IntegerAvx512Vbmi, FromCodebook>,
     .hybrid = kDenseHybrid<IntegerAvx512Vbmi, FromCodebook>,
+    .s8_real = kDenseS8Real<IntegerAvx512Vbmi, FromCodebook>,
 };
 
 }  // namespace slimpilot::avx512vbmi

@@ -10,6 +10,7 @@ const DenseKernels dense = {
     .s8 = kDenseS8<IntegerAvx512Vnni, InRegisters>,
     .s16 = kDenseS16<IntegerAvx512Vnni, InRegisters>,
     .hybrid = kDenseHybrid<IntegerAvx512Vnni, InRegisters>,
+    .s8_real = kDenseS8Real<IntegerAvx512Vnni, InRegisters>,
 };
 
 const DenseKernels dense_256 = {
@@ -17,6 +18,7 @@ const DenseKernels dense_256 = {
     .s8 = kDenseS8<IntegerVnni256, InRegisters>,
     .s16 = kDenseS16<IntegerVnni256, InRegisters>,
     .hybrid = kDenseHybrid<IntegerVnni256, InRegisters>,
+    .s8_real = kDenseS8Real<IntegerVnni256, InRegisters>,
 };
 
 const DenseKernels dense_streaming = {
@@ -25,6 +27,7 @@ const DenseKernels dense_streaming = {
     .s8 = kDenseS8<IntegerAvx512Vnni, InMemory>,
     .s16 = kDenseS16<IntegerAvx512Vnni, InMemory>,
     .hybrid = kDenseHybrid<IntegerAvx512Vnni, InMemory>,
+    .s8_real = kDenseS8Real<IntegerAvx512Vnni, InMemory>,
 };
 
 }  // namespace slimpilot::avx512vnni

@@ -216,6 +216,14 @@ void dense_hybrid(const DenseArgs& a, const Io& io) noexcept {
   }
 }
 
+template <class V, class Sums>
+void dense_s8_real(const DenseArgs& a, const Io& io) noexcept {
+  StoreHybrid<V> result{static_cast<float*>(io.output), a.outputs, 1, a.real};
+  ReadS8<V> read{static_cast<const int8_t*>(io.input[0]), a.integer.input_zero_point};
+  for (int row = 0; row < a.rows; ++row, read.input += a.inputs, result.output += a.outputs)
+    store_row(dense_integer<V, Sums>(a, read, io.scratch), result);
+}
+
 // One kernel per variant, register wrapper and way of summing.
 template <class V, template <class> class Sums>
 constexpr PackedKernel<DenseArgs> kDenseReal{Sums<V>::kLayout, dense_real<V, Sums<V>>};
@@ -225,6 +233,8 @@ template <class V, template <class> class Sums>
 constexpr PackedKernel<DenseArgs> kDenseS16{Sums<V>::kLayout, dense_s16<V, Sums<V>>};
 template <class V, template <class> class Sums>
 constexpr PackedKernel<DenseArgs> kDenseHybrid{Sums<V>::kLayout, dense_hybrid<V, Sums<V>>};
+template <class V, template <class> class Sums>
+constexpr PackedKernel<DenseArgs> kDenseS8Real{Sums<V>::kLayout, dense_s8_real<V, Sums<V>>};
 
 }  // namespace
 }  // namespace slimpilot

@@ -12,6 +12,7 @@ const DenseKernels dense = {
     .s8 = kDenseS8<IntegerNeon, InRegisters>,
     .s16 = kDenseS16<IntegerNeon, InRegisters>,
     .hybrid = kDenseHybrid<IntegerNeon, InRegisters>,
+    .s8_real = kDenseS8Real<IntegerNeon, InRegisters>,
 };
 
 const DenseKernels dense_streaming = {
@@ -22,6 +23,7 @@ const DenseKernels dense_streaming = {
     .s8 = kDenseS8<IntegerNeon, InMemory>,
     .s16 = kDenseS16<IntegerNeon, InMemory>,
     .hybrid = kDenseHybrid<IntegerNeon, InMemory>,
+    .s8_real = kDenseS8Real<IntegerNeon, InMemory>,
 };
 
 }  // namespace slimpilot::neon

@@ -10,6 +10,7 @@ const DenseKernels dense = {
     .s8 = kDenseS8<IntegerNeonDotprod, InRegisters>,
     .s16 = kDenseS16<IntegerNeonDotprod, InRegisters>,
     .hybrid = kDenseHybrid<IntegerNeonDotprod, InRegisters>,
+    .s8_real = kDenseS8Real<IntegerNeonDotprod, InRegisters>,
 };
 
 const DenseKernels dense_streaming = {
@@ -18,6 +19,7 @@ const DenseKernels dense_streaming = {
     .s8 = kDenseS8<IntegerNeonDotprod, InMemory>,
     .s16 = kDenseS16<IntegerNeonDotprod, InMemory>,
     .hybrid = kDenseHybrid<IntegerNeonDotprod, InMemory>,
+    .s8_real = kDenseS8Real<IntegerNeonDotprod, InMemory>,
 };
 
 }  // namespace slimpilot::neon_dotprod

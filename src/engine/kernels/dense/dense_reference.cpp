@@ -42,6 +42,7 @@ void dense_f16(const DenseArgs& a, const Io& io) noexcept { dense_rows<float, fl
 void dense_s8(const DenseArgs& a, const Io& io) noexcept { dense_rows<int8_t, int8_t>(a, io, conv2d.s8.run); }
 void dense_s16(const DenseArgs& a, const Io& io) noexcept { dense_rows<int16_t, int16_t>(a, io, conv2d.s16.run); }
 void dense_hybrid(const DenseArgs& a, const Io& io) noexcept { dense_rows<float, float>(a, io, conv2d.hybrid.run); }
+void dense_s8_real(const DenseArgs& a, const Io& io) noexcept { dense_rows<int8_t, float>(a, io, conv2d.s8_real.run); }
 
 }  // namespace
 
@@ -53,6 +54,7 @@ const DenseKernels dense = {
     .s8 = {kPlain, dense_s8},
     .s16 = {kPlain, dense_s16},
     .hybrid = {kPlain, dense_hybrid},
+    .s8_real = {kPlain, dense_s8_real},
 };
 
 }  // namespace slimpilot::reference

@@ -68,6 +68,20 @@ struct LstmCellArgs {
   BinaryArgs cell, hidden;
 };
 
+/// A function inside an LSTM: a line limited to [low, high] (identity, ReLU, hard sigmoid, …) or one of the curves of
+/// elementwise_generic.h, whose bits are the same on every instruction set.
+struct CellFunction {
+  enum class Kind : uint8_t { line, elu, tanh, sigmoid } kind;
+  float slope, offset, low, high;  // of a line
+};
+
+/// f32, one LSTM step: of each pixel `filters` numbers of each of the gates i, f, g and o, in this order, which are input 0
+/// plus input 1. The state is the cells c, which become σ(f)·c + σ(i)·φ(g); the result is σ(o)·φ(c). Writes nothing else.
+struct LstmStepArgs {
+  int pixels, filters;
+  CellFunction gate, cell;  // σ and φ
+};
+
 /// x·scale[c] + offset[c], c = i % channels.
 struct ScaleArgs {
   int64_t count;
@@ -103,7 +117,8 @@ struct ElementwiseKernels {
   KernelFunction<DepthwiseArgs> depthwise_f32, depthwise_s8, depthwise_s16;
   KernelFunction<EdgesArgs> edges;
   KernelFunction<LstmCellArgs> lstm_cell_s8;  // null: its parts are computed one by one
-  KernelFunction<SlopeArgs> leaky_relu;       // f32
+  KernelFunction<LstmStepArgs> lstm_step;
+  KernelFunction<SlopeArgs> leaky_relu;  // f32
   KernelFunction<Slope16Args> leaky_relu_s16;
   KernelFunction<SoftmaxArgs> softmax;  // f32
 };

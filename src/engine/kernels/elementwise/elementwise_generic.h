@@ -36,16 +36,20 @@ struct RealVector {
     const Real power = reinterpret((bits(shifted) - bits(to_whole) + 127) << 23);
     return power * p + (power - same(1));
   }
-  static Real tanh(Real x) {
+  // Each curve as the power that it needs and what it makes of that.
+  static Real tanh_power(Real x) {
     const Real magnitude = reinterpret(bits(x) & 0x7FFFFFFF);
-    const Real e = exp_less_one(least(magnitude + magnitude, same(30)));
-    return reinterpret(bits(e / (e + same(2))) | (bits(x) & ~0x7FFFFFFF));
+    return least(magnitude + magnitude, same(30));
   }
-  static Real sigmoid(Real x) {
-    const Real e = exp_less_one(least(greatest(same(0) - x, same(-87)), same(88)));
-    return same(1) / (e + same(2));
-  }
-  static Real elu(Real x) { return x < same(0) ? exp_less_one(greatest(x, same(-87))) : x; }
+  static Real tanh_of(Real x, Real e) { return reinterpret(bits(e / (e + same(2))) | (bits(x) & ~0x7FFFFFFF)); }
+  static Real sigmoid_power(Real x) { return least(greatest(same(0) - x, same(-87)), same(88)); }
+  static Real sigmoid_of(Real, Real e) { return same(1) / (e + same(2)); }
+  static Real elu_power(Real x) { return greatest(x, same(-87)); }
+  static Real elu_of(Real x, Real e) { return x < same(0) ? e : x; }
+
+  static Real tanh(Real x) { return tanh_of(x, exp_less_one(tanh_power(x))); }
+  static Real sigmoid(Real x) { return sigmoid_of(x, exp_less_one(sigmoid_power(x))); }
+  static Real elu(Real x) { return elu_of(x, exp_less_one(elu_power(x))); }
   static Real hard_sigmoid(Real x) { return least(greatest(x * same(0.2f) + same(0.5f), same(0)), same(1)); }
 
  private:
@@ -64,6 +68,63 @@ void unary(const UnaryArgs& a, const Io& io) noexcept {
     v = f(v);
     const int64_t left = a.count - i;
     __builtin_memcpy(y + i, &v, left < V::kCount ? static_cast<size_t>(left) * sizeof(float) : sizeof v);
+  }
+}
+
+/// A function of its own, and one power for all curves: there would otherwise be a copy of each at five places of a step.
+template <class V>
+__attribute__((noinline)) typename V::Real cell_function(const CellFunction& f, typename V::Real x) {
+  using enum CellFunction::Kind;
+  if (f.kind == line) return V::least(V::greatest(x * V::same(f.slope) + V::same(f.offset), V::same(f.low)), V::same(f.high));
+  const typename V::Real e = V::exp_less_one(f.kind == tanh      ? V::tanh_power(x)
+                                             : f.kind == sigmoid ? V::sigmoid_power(x)
+                                                                 : V::elu_power(x));
+  return f.kind == tanh ? V::tanh_of(x, e) : f.kind == sigmoid ? V::sigmoid_of(x, e) : V::elu_of(x, e);
+}
+
+/// One pixel's numbers.
+struct LstmPixel {
+  const float *inputs, *recurrent;
+  float *cells, *hidden;
+};
+
+/// The filters from `first` on in vectors of kLanes; what is left, if kAll also a part of one. Returns how many are done.
+template <int kLanes, bool kAll>
+int lstm_filters(const LstmStepArgs& a, const LstmPixel& p, int first) {
+  using V = RealVector<kLanes>;
+  const auto load = [](const float* x) {
+    typename V::Real v;
+    __builtin_memcpy(&v, x, sizeof v);  // may read past the end, as kernels may
+    return v;
+  };
+  const auto gate = [&](int number, int f) {
+    const ptrdiff_t at = static_cast<ptrdiff_t>(number) * a.filters + f;
+    return load(p.inputs + at) + load(p.recurrent + at);
+  };
+  for (; first + kLanes <= a.filters || (kAll && first < a.filters); first += kLanes) {
+    const typename V::Real added = cell_function<V>(a.gate, gate(0, first)) * cell_function<V>(a.cell, gate(2, first));
+    const typename V::Real cells = cell_function<V>(a.gate, gate(1, first)) * load(p.cells + first) + added;
+    const typename V::Real hidden = cell_function<V>(a.gate, gate(3, first)) * cell_function<V>(a.cell, cells);
+    if (first + kLanes <= a.filters) {
+      __builtin_memcpy(p.cells + first, &cells, sizeof cells);
+      __builtin_memcpy(p.hidden + first, &hidden, sizeof hidden);
+    } else {
+      for (int i = 0; first + i < a.filters; ++i) p.cells[first + i] = cells[i], p.hidden[first + i] = hidden[i];
+    }
+  }
+  return first;
+}
+
+template <class V>
+void lstm_step(const LstmStepArgs& a, const Io& io) noexcept {
+  LstmPixel p{static_cast<const float*>(io.input[0]), static_cast<const float*>(io.input[1]), static_cast<float*>(io.state),
+              static_cast<float*>(io.output)};
+  for (int pixel = 0; pixel < a.pixels; ++pixel) {
+    if constexpr (V::kCount > 4)
+      lstm_filters<V::kCount / 2, true>(a, p, lstm_filters<V::kCount, false>(a, p, 0));
+    else
+      lstm_filters<V::kCount, true>(a, p, 0);
+    p.inputs += 4 * a.filters, p.recurrent += 4 * a.filters, p.cells += a.filters, p.hidden += a.filters;
   }
 }
 
@@ -128,6 +189,7 @@ constexpr ElementwiseKernels curves() {
   k.sigmoid = unary<V, V::sigmoid>;
   k.elu = unary<V, V::elu>;
   k.hard_sigmoid = unary<V, V::hard_sigmoid>;
+  k.lstm_step = lstm_step<V>;
   return k;
 }
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/kernels/elementwise/elementwise.h"
+#include "engine/kernels/elementwise/elementwise_generic.h"
 #include "engine/kernels/fixed_point.h"
 
 namespace slimpilot::reference {
@@ -263,6 +263,7 @@ const ElementwiseKernels elementwise = {
     .depthwise_s8 = depthwise_s8,
     .depthwise_s16 = depthwise_s16,
     .edges = edges,
+    .lstm_step = lstm_step<RealVector<4>>,  // the definition: four numbers at a time, as every processor can
     .leaky_relu = leaky_relu,
     .leaky_relu_s16 = leaky_relu_s16,
     .softmax = softmax,

@@ -70,6 +70,56 @@ TEST(Elementwise, CurvesAreWithinThreeUnitsInTheLastPlace) {
     }
 }
 
+double exact_function(const CellFunction& f, double x) {
+  switch (f.kind) {
+    case CellFunction::Kind::line:
+      return std::clamp(static_cast<double>(f.slope) * x + f.offset, double{f.low}, double{f.high});
+    case CellFunction::Kind::elu: return x < 0 ? std::expm1(x) : x;
+    case CellFunction::Kind::tanh: return std::tanh(x);
+    case CellFunction::Kind::sigmoid: return 1 / (1 + std::exp(-x));
+  }
+  return NAN;
+}
+
+/// To the last bit on every instruction set, and near the definition in double.
+TEST(Elementwise, LstmStepsOfEveryIsaEqualTheReference) {
+  using enum CellFunction::Kind;
+  const CellFunction functions[] = {{tanh}, {sigmoid}, {elu}, {line, .2f, .5f, 0, 1}, {line, 1, 0, -1e30f, 1e30f}};
+  constexpr size_t kPixels = 3, kBehind = 16;
+  Random random(6);
+  for (const size_t filters : {1, 3, 4, 5, 8, 13, 16, 31, 48})
+    for (const CellFunction& gate : functions)
+      for (const CellFunction& cell : functions) {
+        const size_t count = kPixels * filters;
+        std::vector<float> inputs(4 * count + kBehind), recurrent(inputs.size()), cells(count + kBehind, 77);
+        for (float& x : inputs) x = static_cast<float>(random.uniform(-3, 3));
+        for (float& x : recurrent) x = static_cast<float>(random.uniform(-3, 3));
+        std::generate_n(cells.begin(), count, [&] { return static_cast<float>(random.uniform(-2, 2)); });
+        const LstmStepArgs args{static_cast<int>(kPixels), static_cast<int>(filters), gate, cell};
+        const auto step = [&](const ElementwiseKernels& kernels) {
+          std::vector<float> state = cells, hidden(count + kBehind, 77);
+          kernels.lstm_step(args, {{inputs.data(), recurrent.data()}, hidden.data(), nullptr, state.data()});
+          hidden.insert(hidden.end(), state.begin(), state.end());
+          return hidden;
+        };
+        const std::vector<float> expected = step(reference::elementwise);
+        for (size_t i = 0; i < count; ++i) {
+          const auto sum = [&](size_t g) {
+            const size_t at = i / filters * 4 * filters + g * filters + i % filters;
+            return static_cast<double>(inputs[at]) + recurrent[at];
+          };
+          const double c =
+              exact_function(gate, sum(1)) * cells[i] + exact_function(gate, sum(0)) * exact_function(cell, sum(2));
+          ASSERT_NEAR(expected[count + kBehind + i], c, 1e-5 * (1 + std::abs(c)));
+          const double h = exact_function(gate, sum(3)) * exact_function(cell, c);
+          ASSERT_NEAR(expected[i], h, 2e-5 * (1 + std::abs(h)));
+        }
+        for (const Isa isa : supported_isas()) EXPECT_EQ(step(kernels(isa).elementwise), expected) << isa_name(isa);
+        for (size_t i = count; i < count + kBehind; ++i)
+          EXPECT_TRUE(expected[i] == 77 && expected[count + kBehind + i] == 77) << "wrote past the end";
+      }
+}
+
 TEST(Elementwise, IntegersOfEveryIsaEqualTheReference) {
   Random random(4);
   const auto integers = [&](size_t count) {
