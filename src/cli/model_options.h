@@ -15,7 +15,7 @@ namespace slimpilot {
 
 /// Preprocessing and outputs that the model file does not say.
 struct ModelOptions {
-  std::string color, crop, resize, normalize, outputs;
+  std::string color, crop, resize, normalize, frames_back, outputs;
   std::vector<std::string> lambdas;
   void declare(Arguments& arguments);
 };

@@ -22,6 +22,16 @@ void Predictor::set_frame_size(ImageSize size) {
   size_ = size;
 }
 
+void Predictor::forget() {
+  session_.reset_state();
+  if (input_) input_->forget();
+}
+
+bool Predictor::sees_earlier_frames() const {
+  const auto images = input_images(plan_.inputs()[0].shape);
+  return images && frames_back(graph_.preprocessing, *images) != std::vector{0};
+}
+
 std::span<const double> Predictor::operator()(const NamedFrame& frame) {
   try {
     set_frame_size({frame.image.height, frame.image.width});

@@ -114,13 +114,11 @@ Graph starting_graph(const Options& options, const Recording& recording) {
 }
 
 Dataset dataset_of(std::vector<Recording> recordings, const Graph& graph, const Options& options) {
-  Dataset dataset;
-  const FrameSelection selection = options.data.frames.empty() ? FrameSelection{} : parse_frame_selection(options.data.frames);
-  for (Recording& r : recordings) dataset.recordings.push_back(select_frames(std::move(r), selection));
+  Dataset dataset{.recordings = std::move(recordings)};
   for (const OutputMeaning& m : graph.meaning) dataset.columns.push_back({m.name, m.min, m.max});
-  dataset.frames = all_frames(dataset.recordings);
-  for (size_t r = 0, frame = 0; r < dataset.recordings.size(); frame += dataset.recordings[r++].frames.size())
-    dataset.labels(frame);  // a missing column is an Error now
+  dataset.frames = select_frames(dataset.recordings, options.data.frames);
+  for (const Recording& r : dataset.recordings)
+    scaled_labels(r, r.frames[0], dataset.columns);  // a missing column is an Error now
   return dataset;
 }
 

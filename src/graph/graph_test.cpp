@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "graph/edit.h"
+#include "graph/input_images.h"
 #include "graph/networks.h"
 
 namespace slimpilot {
@@ -46,6 +47,19 @@ std::string inference_error(Op op, const std::vector<Shape>& inputs) {
 
 void expect_contains(const std::string& text, const std::string& part) {
   EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in: " << text;
+}
+
+TEST(InputImages, FollowFromTheShape) {
+  EXPECT_EQ(input_images({1, 5, 7, 3}), (InputImages{1, 5, 7, false}));
+  EXPECT_EQ(input_images({1, 5, 7, 9}), (InputImages{3, 5, 7, true}));
+  EXPECT_EQ(input_images({1, 4, 5, 7, 3}), (InputImages{4, 5, 7, false}));
+  for (const Shape& shape : {Shape{}, {1, 3}, {1, 5, 7, 4}, {2, 5, 7, 3}, {1, 4, 5, 7, 6}, {1, 1, 4, 5, 7, 3}}) {
+    EXPECT_EQ(input_images(shape), std::nullopt) << shape_text(shape);
+    EXPECT_THROW(required_images(shape), Error);
+  }
+  EXPECT_THROW(required_images({1, 257, 5, 7, 3}), Error);
+  EXPECT_EQ(text_of({3, 5, 7, true}, {9, 5, 0}), "3 images as channels, 9, 5 and 0 frames back");
+  EXPECT_EQ(text_of({1, 5, 7}, {2}), "1 image, 2 frames back");
 }
 
 TEST(Shapes, OfConvolutions) {
@@ -176,6 +190,13 @@ const Broken kBrokenRules[] = {
     {"written_twice", [](Graph& g) { g.nodes[1].output = g.nodes[0].output; }, "already written"},
     {"writes_constant", [](Graph& g) { g.nodes[1].output = g.nodes[0].inputs[1]; }, "already written"},
     {"unknown_result", [](Graph& g) { g.nodes[1].output = -5; }, "layer 'relu' writes a tensor that does not exist"},
+    {"images_missing",
+     [](Graph& g) {
+       g.preprocessing.frames_back = {1, 0};
+     },
+     "names 2 image(s), but the network's input is"},
+    {"future_frame", [](Graph& g) { g.preprocessing.frames_back = {-1}; }, "-1 frames back; it must be 0 to 255"},
+    {"ancient_frame", [](Graph& g) { g.preprocessing.frames_back = {256}; }, "256 frames back"},
     {"input_twice", [](Graph& g) { g.inputs.push_back(g.inputs[0]); }, "named twice"},
     {"input_unknown", [](Graph& g) { g.inputs[0] = 99; }, "does not exist"},
     {"constant_input", [](Graph& g) { g.inputs.push_back(g.nodes[0].inputs[1]); }, "is constant"},
