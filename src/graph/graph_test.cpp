@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <functional>
@@ -408,6 +409,38 @@ TEST(Networks, HaveTheStudysParameters) {
   EXPECT_EQ(parameters("pilotnet"), 1'595'534);
   EXPECT_EQ(parameters("pilotnet_same"), 17'016'206);
   EXPECT_EQ(parameters("deepest_lstm_tiny_pilotnet"), 62'470);
+}
+
+/// Counted by hand from the layers; deeppilot has 1,181,697 for each output.
+TEST(Networks, HaveDeepLearningStudiosParameters) {
+  EXPECT_EQ(parameters("pilotnet_stacked"), 2'028'818);
+  EXPECT_EQ(parameters("pilotnet_x3"), 352'958);
+  EXPECT_EQ(parameters("pilotnet_x3_conv3d"), 730'766);
+  EXPECT_EQ(parameters("memdccp"), 910'694);
+  EXPECT_EQ(parameters("deeppilot"), 3'507'682);
+  const Graph three = make_network("deeppilot", 1, {.outputs = {{"v"}, {"w"}, {"vz"}}});
+  EXPECT_EQ(three.outputs.size(), 3u);
+  EXPECT_EQ(three.meaning.size(), 3u);
+}
+
+TEST(Networks, SeeTheFramesOfTheirDefinition) {
+  const auto seen = [](const char* name) {
+    const Graph graph = make_network(name, 1);
+    const InputImages images = required_images(graph.value(graph.inputs[0]).shape);
+    return text_of(images, frames_back(graph.preprocessing, images));
+  };
+  EXPECT_EQ(seen("pilotnet"), "1 image, 0 frames back");
+  EXPECT_EQ(seen("pilotnet_stacked"), "2 images as channels, 1 and 0 frames back");
+  for (const char* name : {"pilotnet_x3", "pilotnet_x3_conv3d", "memdccp"})
+    EXPECT_EQ(seen(name), "3 images as a sequence, 9, 5 and 0 frames back");
+}
+
+TEST(Networks, DropOnlyBeforeNodesThatTheyHave) {
+  for (const auto name : network_names()) {
+    const Graph graph = make_network(name, 1);
+    for (const DropoutAt& d : network_dropout(name))
+      EXPECT_EQ(std::ranges::count(graph.nodes, d.node, &Node::name), 1) << name << ' ' << d.node;
+  }
 }
 
 TEST(Networks, FollowTheirSeed) {
