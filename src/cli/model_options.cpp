@@ -175,7 +175,7 @@ void set_meaning(Graph& graph, const std::vector<LabelColumn>& columns) {
 }
 
 void DataOptions::declare(Arguments& arguments) {
-  arguments.option("--data", recordings, "folders of recordings (Udacity, Formula 1)");
+  arguments.option("--data", recordings, "folders of recordings (Udacity, Formula 1, CARLA, Donkey Car)");
   arguments.option("--frames", frames, "FIRST:LAST:STEP of each recording, such as 0::15");
   arguments.option("--skip-bad-frames", skip_bad_frames, "leave bad rows out instead of stopping");
 }

@@ -98,9 +98,8 @@ Graph starting_graph(const Options& options, const Recording& recording) {
     set_meaning(graph, label_columns(options.model, graph, recording));
     return graph;
   }
-  const int default_outputs = recording.format == "udacity" ? 1 : 2;
-  const auto columns =
-      options.model.outputs.empty() ? default_columns(recording, default_outputs) : parse_label_columns(options.model.outputs);
+  const auto columns = options.model.outputs.empty() ? default_columns(recording, usual_output_count(recording))
+                                                     : parse_label_columns(options.model.outputs);
   NetworkOptions network{.initialization = Initialization::keras};
   const auto known = std::exchange(network.outputs, {});
   for (const LabelColumn& c : columns) {
