@@ -72,6 +72,22 @@ void make_folder(const std::string& path) {
                 "); name another one with --out");
 }
 
+/// Writes the .tflite file and returns its bytes; where the format cannot say the network 0, and `missing` says why: then only
+/// the .slim file holds it.
+size_t write_tflite(const Graph& graph, const std::filesystem::path& path, std::string& missing) {
+  std::string bytes;
+  try {
+    bytes = to_tflite(graph);
+  } catch (const Error& e) {
+    missing = e.what();
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);  // of another run
+    return 0;
+  }
+  write_file_atomically(path, bytes);
+  return bytes.size();
+}
+
 /// The command that makes this row alone.
 std::string row_command(int argc, char** argv, std::string technique) {
   std::string option = "--techniques";
@@ -195,13 +211,14 @@ class Optimization {
   ModelResult make(const Technique& technique) {
     if (technique.needs().training) fmt::print(stderr, "{}: {}\n", technique.name, to_text(technique.steps));
     const PassContext context{std::ref(*calibrator_), tuning_.tuner.get(), &graph_, options_.tuning.most_epochs()};
-    const auto path = file(technique.name + ".tflite");
+    const auto tflite = file(technique.name + ".tflite"), slim = file(technique.name + ".slim");
     ModelResult result;
     result.technique = technique.name;
     try {
       const Graph optimized = run_recipe(technique.steps, context, steps());
-      const size_t bytes = write_model(optimized, path);
-      const size_t slim_bytes = write_model(optimized, file(technique.name + ".slim"));
+      std::string missing;
+      const size_t bytes = write_tflite(optimized, tflite, missing), slim_bytes = write_model(optimized, slim);
+      const auto& path = missing.empty() ? tflite : slim;
       const Graph written = read_model(path);
       result = evaluator_->evaluate(technique.name, written);
       result.size_bytes = bytes;
@@ -209,8 +226,8 @@ class Optimization {
       result.model_path = path.string();
       result.layers = layer_results(written);
       add_deviations(result.layers, written, graph_, frames_.evaluated);
-      const std::string note = float_ops_note(written);
-      if (!note.empty()) result.status = "ok, " + note;
+      for (const std::string& note : {float_ops_note(written), missing.empty() ? "" : "no .tflite: " + missing})
+        if (!note.empty()) result.status += ", " + note;
     } catch (const Error& e) {
       result.status = std::string("failed: ") + e.what();
     }

@@ -34,8 +34,10 @@ struct Options {
 
   void parse(int argc, char** argv) {
     Arguments arguments("train", "train a network, or a model further, on recordings; the best epoch's weights are written");
-    arguments.positional("NETWORK", network, "pilotnet, pilotnet_same, deepest_lstm_tiny_pilotnet, or a float32 model file");
-    arguments.option("--out", out, "the model file to write (.tflite)");
+    std::string names;
+    for (const std::string_view name : network_names()) names += std::string(name) + ", ";
+    arguments.positional("NETWORK", network, names + "or a float32 model file");
+    arguments.option("--out", out, "the model file to write (.tflite, or .slim, which can say every network)");
     arguments.option("--validation", validation, "recordings that choose the best epoch; else the last of --data, or its end");
     arguments.option("--epochs", train.epochs, "how often the training frames are gone through");
     arguments.option("--batch", train.batch, "frames per step");
@@ -62,7 +64,8 @@ struct Options {
  private:
   void require_sense() const {
     if (out.empty()) throw UsageError("name the model file to write with --out FILE.tflite");
-    if (!out.ends_with(".tflite")) throw UsageError("--out " + out + " does not end in .tflite");
+    if (!out.ends_with(".tflite") && !out.ends_with(".slim"))
+      throw UsageError("--out " + out + " does not end in .tflite or .slim");
     if (train.epochs < 1 || train.epochs > 100000) throw UsageError("--epochs must be 1 to 100000");
     if (train.batch < 1 || train.batch > 4096) throw UsageError("--batch must be 1 to 4096");
     if (!(train.learning_rate > 0 && train.learning_rate <= 1))
@@ -139,6 +142,16 @@ void require_checkpoint(const Options& options, const std::filesystem::path& che
     throw Error(checkpoint.string() + ": there is no checkpoint to resume from; leave --resume out to start");
 }
 
+/// A format that cannot say the network says so now, not after hours.
+void require_writable(const Graph& graph, const std::string& out) {
+  if (!out.ends_with(".tflite")) return;
+  try {
+    to_tflite(simplify(graph));
+  } catch (const Error& e) {
+    throw Error(out + ": " + e.what() + "; write a .slim file");
+  }
+}
+
 }  // namespace
 
 void run_train(int argc, char** argv) {
@@ -149,6 +162,7 @@ void run_train(int argc, char** argv) {
   require_checkpoint(options, files.checkpoint);
   Split split = split_recordings(options);
   const Graph graph = starting_graph(options, split.training[0]);
+  require_writable(graph, options.out);
   options.train.is_new = is_network(options.network);
   const TrainData data{dataset_of(std::move(split.training), graph, options),
                        dataset_of(std::move(split.validation), graph, options)};

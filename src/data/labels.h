@@ -24,8 +24,8 @@ std::vector<float> scaled_labels(const Recording& recording, const Frame& frame,
 
 /// What a network with so many outputs predicts, as the projects that use the format train it. Formula 1: v 6.5…24 m/s
 /// and w −7.1…7.1 rad/s, both to 0…1. Udacity, unscaled: steering; steering, throttle; throttle, steering, brake. CARLA:
-/// throttle, steer −1…1 to 0…1, brake. Donkey Car, unscaled: angle; angle, throttle. Throws Error that asks for --outputs in any
-/// other case.
+/// throttle, steer −1…1 to 0…1, brake. Donkey Car, unscaled: angle; angle, throttle. Throws Error that asks for --outputs in
+/// any other case.
 std::vector<LabelColumn> default_columns(const Recording& recording, int output_count);
 
 /// How many outputs a new network for such recordings has.
