@@ -106,7 +106,7 @@ void run_bench(int argc, char** argv) {
   PlanOptions plan_options = engine.plan_options();
   if (camera_runs < 1 || camera_runs > 10'000'000) throw UsageError("--camera-runs must be 1 to 10000000");
 
-  Graph graph = load_model(model, options);
+  Graph graph = load_model_for_frames(model, options);
   std::vector<FrameId> selected;
   std::optional<Dataset> dataset;
   if (!data.recordings.empty()) {

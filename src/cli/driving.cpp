@@ -114,7 +114,7 @@ DriverModel::DriverModel(const std::string& text, const ModelOptions& options, c
   if (text == "expert" || text == "line") return;
   driver_.constant = constant_command(text);
   if (driver_.constant) return;
-  use(load_model(text, options), plan);
+  use(load_model_for_frames(text, options), plan);
 }
 
 DriverModel::DriverModel(const std::string& name, Graph graph, const PlanOptions& plan) : driver_{.name = name} {

@@ -46,7 +46,7 @@ void run_info(int argc, char** argv) {
   options.declare(arguments);
   arguments.parse(argc, argv);
   if (against.empty() && !data.recordings.empty()) throw UsageError("--data is for --against, which is missing");
-  Graph graph = load_model(model, options);
+  Graph graph = against.empty() ? load_model(model, options) : load_model_for_frames(model, options);
 
   int64_t parameters = 0, macs = 0;
   size_t weight_bytes = 0;
@@ -80,7 +80,7 @@ void run_info(int argc, char** argv) {
     std::vector<FrameId> selected;
     Dataset frames = load_dataset(data, options, graph, selected);
     frames.frames = selected;
-    add_deviations(layers, graph, simplify(load_model(against, options)), frames);
+    add_deviations(layers, graph, simplify(load_model_for_frames(against, options)), frames);
   }
   fmt::print("\n{}as .slim: {} bytes\n", layers_table(layers), to_slim(graph).size());
 }

@@ -146,13 +146,34 @@ void set_preprocessing(Graph& graph, const ModelOptions& options) {
   if (!options.frames_back.empty()) set_frames_back(options.frames_back, graph);
 }
 
-Graph load_model(const std::string& path, const ModelOptions& options) {
+namespace {
+
+Graph read_any(const std::string& path, const ModelOptions& options) {
   constexpr std::string_view kRandom = "random:";
-  Graph graph =
-      path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(path, options));
+  return path.starts_with(kRandom) ? random_network(path.substr(kRandom.size()))
+                                   : read_model(path, read_options(path, options));
+}
+
+Graph completed(Graph graph, const ModelOptions& options) {
   set_preprocessing(graph, options);
   if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
   return graph;
+}
+
+}  // namespace
+
+Graph load_model(const std::string& path, const ModelOptions& options) { return completed(read_any(path, options), options); }
+
+Graph load_model_for_frames(const std::string& path, const ModelOptions& options) {
+  Graph graph = read_any(path, options);
+  const size_t inputs = graph.inputs.size();
+  try {
+    graph = join_image_inputs(std::move(graph));
+  } catch (const Error& e) {
+    throw Error(path + ": " + e.what());
+  }
+  if (inputs > 1) fmt::print(stderr, "{}: its {} inputs become one, a sequence of frames\n", path, inputs);
+  return completed(std::move(graph), options);
 }
 
 int64_t result_count(const Graph& graph) {

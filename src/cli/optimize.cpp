@@ -157,7 +157,9 @@ class Optimization {
  public:
   /// Reads the model and the recordings, chooses the frames, and prepares training if a technique trains.
   Optimization(const Options& options, std::vector<Technique> techniques)
-      : options_(options), techniques_(std::move(techniques)), graph_(load_model(options.model, options.model_options)) {
+      : options_(options),
+        techniques_(std::move(techniques)),
+        graph_(load_model_for_frames(options.model, options.model_options)) {
     make_folder(options_.out);
     remove_torn_files(options_.out);
     std::vector<FrameId> selected;

@@ -8,7 +8,7 @@
 namespace slimpilot {
 
 Predictor::Predictor(const std::string& model, const ModelOptions& options, const PlanOptions& plan)
-    : graph_(simplify(load_model(model, options))),
+    : graph_(simplify(load_model_for_frames(model, options))),
       plan_(fastest_plan(graph_, nullptr, plan)),
       session_(plan_),
       outputs_(graph_.meaning) {

@@ -97,7 +97,7 @@ bool is_network(const std::string& name) { return std::ranges::count(network_nam
 /// What is to be trained: the network by name with as many outputs as there are label columns, or the model file.
 Graph starting_graph(const Options& options, const Recording& recording) {
   if (!is_network(options.network)) {
-    Graph graph = load_model(options.network, options.model);
+    Graph graph = load_model_for_frames(options.network, options.model);
     set_meaning(graph, label_columns(options.model, graph, recording));
     return graph;
   }

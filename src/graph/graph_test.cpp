@@ -50,6 +50,31 @@ void expect_contains(const std::string& text, const std::string& part) {
   EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in: " << text;
 }
 
+TEST(InputImages, OfSeveralInputsBecomeASequence) {
+  Graph graph;
+  const ValueId a = add_value(graph, "a", {1, 2, 4, 3}), b = add_value(graph, "b", {1, 2, 4, 3});
+  graph.inputs = {a, b};
+  graph.outputs = {append_node(graph, "joined", Concat{3}, {a, b})};
+  const Graph joined = join_image_inputs(graph);
+  EXPECT_EQ(to_text(joined),
+            "input camera_frames:f32[1x2x2x4x3]\n"
+            "camera_frames/rows:f32[1x4x4x3] = Reshape (camera_frames:f32[1x2x2x4x3])\n"
+            "a:f32[1x2x4x3] = Crop2D top 0 bottom 2 left 0 right 0 (camera_frames/rows:f32[1x4x4x3])\n"
+            "b:f32[1x2x4x3] = Crop2D top 2 bottom 0 left 0 right 0 (camera_frames/rows:f32[1x4x4x3])\n"
+            "joined:f32[1x2x4x6] = Concat axis 3 (a:f32[1x2x4x3], b:f32[1x2x4x3])\n"
+            "output joined:f32[1x2x4x6]\n");
+  EXPECT_EQ(join_image_inputs(joined), joined);
+  Graph scalars;
+  scalars.inputs = {add_value(scalars, "x", {1}), add_value(scalars, "y", {1})};
+  scalars.outputs = {append_node(scalars, "sum", Add{}, scalars.inputs)};
+  expect_contains(message_of([&] { join_image_inputs(scalars); }), "has 2 inputs, of which 'x' is 1;");
+  for (const Shape& other : {Shape{1, 2, 5, 3}, {1, 3}, {1, 2, 4, 6}}) {
+    Graph bad = graph;
+    bad.value(b).shape = other;
+    expect_contains(message_of([&] { join_image_inputs(bad); }), "'b' is " + shape_text(other));
+  }
+}
+
 TEST(InputImages, FollowFromTheShape) {
   EXPECT_EQ(input_images({1, 5, 7, 3}), (InputImages{1, 5, 7, false}));
   EXPECT_EQ(input_images({1, 5, 7, 9}), (InputImages{3, 5, 7, true}));

@@ -2,6 +2,7 @@
 #include "graph/input_images.h"
 
 #include "base/error.h"
+#include "graph/edit.h"
 
 namespace slimpilot {
 namespace {
@@ -49,6 +50,38 @@ void verify_frames_back(const Graph& graph) {
   if (!images || images->count != std::ssize(back))
     throw Error("the preprocessing names " + std::to_string(back.size()) + " image(s), but the network's input is " +
                 shape_text(shape));
+}
+
+Graph join_image_inputs(Graph graph) {
+  if (graph.inputs.size() == 1) return graph;
+  const Value first = graph.value(graph.inputs[0]);
+  const int count = static_cast<int>(graph.inputs.size());
+  const auto images = input_images(first.shape);
+  for (const ValueId id : graph.inputs) {
+    const Value& input = graph.value(id);
+    const bool alike = input.shape == first.shape && input.type == first.type && input.quantization == first.quantization;
+    if (!alike || !images || images->count != 1)
+      throw Error("the network has " + std::to_string(count) + " inputs, of which '" + input.name + "' is " +
+                  shape_text(input.shape) +
+                  "; several inputs can be made from frames only if each is a colour image of one size");
+  }
+  const int h = images->height, w = images->width;
+  const auto add = [&](std::string name, Shape shape) {
+    const ValueId id = add_value(graph, std::move(name), std::move(shape), first.type);
+    graph.value(id).quantization = first.quantization;
+    return id;
+  };
+  const ValueId sequence = add("camera_frames", {1, count, h, w, kColors}),
+                rows = add("camera_frames/rows", {1, count * h, w, kColors});
+  std::vector<Node> nodes{{"camera_frames/rows", Reshape{{1, count * h, w, kColors}}, {sequence}, rows}};
+  for (int i = 0; i < count; ++i) {
+    const ValueId image = graph.inputs[static_cast<size_t>(i)];
+    nodes.push_back({graph.value(image).name, Crop2D{.top = i * h, .bottom = (count - 1 - i) * h}, {rows}, image});
+  }
+  graph.nodes.insert(graph.nodes.begin(), nodes.begin(), nodes.end());
+  graph.inputs = {sequence};
+  verify(graph);
+  return graph;
 }
 
 std::string text_of(const InputImages& images, const std::vector<int>& frames_back) {

@@ -32,6 +32,10 @@ std::vector<int> frames_back(const Preprocessing& preprocessing, const InputImag
 /// Throws Error when the preprocessing names images that the graph's input does not have, or frames too far back.
 void verify_frames_back(const Graph& graph);
 
+/// A network that takes one camera image in each of several inputs takes them as a sequence in one, the first input's first;
+/// one with a single input stays as it is. Throws Error for inputs that are not images of one shape and type.
+Graph join_image_inputs(Graph graph);
+
 /// "3 images as a sequence, 9, 5 and 0 frames back"
 std::string text_of(const InputImages& images, const std::vector<int>& frames_back);
 
