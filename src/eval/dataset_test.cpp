@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "data/formula1_writer.h"
+#include "eval/offline.h"
+#include "graph/edit.h"
 
 namespace slimpilot {
 namespace {
@@ -63,6 +65,20 @@ TEST_F(SeveralFrames, OfADriveAreThoseOfACamera) {
       reader.read(i, std::as_writable_bytes(std::span(read)));
       EXPECT_EQ(read, seen) << i;
     }
+  }
+}
+
+TEST_F(SeveralFrames, OfSeveralInputsAreTheirImages) {
+  dataset_.frames = {{0, 3}, {1, 0}};
+  Graph graph;
+  const ValueId before = add_value(graph, "before", {1, 2, 4, 3}), now = add_value(graph, "now", {1, 2, 4, 3});
+  graph.inputs = {before, now};
+  graph.outputs = {append_node(graph, "stacked", Concat{3}, {before, now})};
+  graph = join_image_inputs(graph);
+  const Predictions seen = predict(Plan(graph), graph.preprocessing, dataset_, "frames", {});
+  for (size_t i = 0; i < 48; ++i) {
+    EXPECT_EQ(seen[0][i], i % 6 < 3 ? 2 : 3) << i;
+    EXPECT_EQ(seen[1][i], 10) << i;
   }
 }
 
