@@ -31,8 +31,7 @@ std::vector<FrameId> seen_frames(const Dataset& dataset, const std::vector<int>&
   for (const FrameId& id : dataset.frames)
     for (const int back : frames_back) ids.push_back(frame_before(id, back));
   std::ranges::sort(ids);
-  const auto repeated = std::ranges::unique(ids);
-  ids.erase(repeated.begin(), repeated.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
 }
 
