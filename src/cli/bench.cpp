@@ -11,6 +11,7 @@
 #include "cli/model_options.h"
 #include "eval/latency.h"
 #include "eval/machine_limits.h"
+#include "graph/input_images.h"
 #include "host/image_file.h"
 #include "optimize/passes.h"
 #include "report/table.h"
@@ -59,9 +60,10 @@ std::vector<Image> recorded_frames(const Dataset& dataset) {
 std::vector<Image> random_frames(const Preprocessing& preprocessing, const Shape& input) {
   Random random(1);
   std::vector<Image> frames(kCameraFrames);
+  const InputImages images = required_images(input);
   for (Image& frame : frames) {
-    frame.height = std::max(preprocessing.resize ? 480 : input[1], preprocessing.crop_bottom);
-    frame.width = preprocessing.resize ? 640 : input[2];
+    frame.height = std::max(preprocessing.resize ? 480 : images.height, preprocessing.crop_bottom);
+    frame.width = preprocessing.resize ? 640 : images.width;
     frame.pixels.resize(static_cast<size_t>(frame.height) * static_cast<size_t>(frame.width) * 3);
     for (uint8_t& pixel : frame.pixels) pixel = static_cast<uint8_t>(random.below(256));
   }
@@ -104,7 +106,7 @@ void run_bench(int argc, char** argv) {
   PlanOptions plan_options = engine.plan_options();
   if (camera_runs < 1 || camera_runs > 10'000'000) throw UsageError("--camera-runs must be 1 to 10000000");
 
-  Graph graph = load_model(model, options);
+  Graph graph = load_model_for_frames(model, options);
   std::vector<FrameId> selected;
   std::optional<Dataset> dataset;
   if (!data.recordings.empty()) {

@@ -33,7 +33,7 @@ void run_compare(int argc, char** argv) {
   options.declare(arguments);
   arguments.parse(argc, argv);
 
-  Graph reference = load_model(a, options), graph = load_model(b, options);
+  Graph reference = load_model_for_frames(a, options), graph = load_model_for_frames(b, options);
   std::vector<FrameId> selected;
   Dataset dataset = load_dataset(data, options, reference, selected);
   dataset.frames = selected;

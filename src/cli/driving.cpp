@@ -122,7 +122,7 @@ DriverModel::DriverModel(const std::string& text, const ModelOptions& options, c
   driver_.constant = constant_command(text);
   driver_.program = program_of(text);
   if (driver_.constant || !driver_.program.empty()) return;
-  use(load_model(text, options), plan);
+  use(load_model_for_frames(text, options), plan);
 }
 
 DriverModel::DriverModel(const std::string& name, Graph graph, const PlanOptions& plan) : driver_{.name = name} {

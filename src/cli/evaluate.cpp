@@ -28,14 +28,14 @@ void run_evaluate(int argc, char** argv) {
   arguments.parse(argc, argv);
   const PlanOptions plan_options = engine.plan_options();
 
-  Graph reference = load_model(models[0], model_options);
+  Graph reference = load_model_for_frames(models[0], model_options);
   std::vector<FrameId> selected;
   Dataset dataset = load_dataset(data, model_options, reference, selected);
   dataset.frames = selected;
   RunResult run{.command = command_text(argc, argv), .model = models[0], .reference = models[0], .frames = dataset.size()};
   const Evaluator evaluator(reference, dataset, plan_options);
   for (const std::string& path : models) {
-    const Graph graph = load_model(path, model_options);
+    const Graph graph = load_model_for_frames(path, model_options);
     run.models.push_back(evaluator.evaluate(path, graph));
     run.models.back().model_path = path;
     run.models.back().command = run.command;

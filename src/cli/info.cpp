@@ -8,17 +8,22 @@
 #include "formats/formats.h"
 #include "formats/slim/slim.h"
 #include "graph/edit.h"
+#include "graph/input_images.h"
 #include "optimize/passes.h"
 #include "report/table.h"
 
 namespace slimpilot {
 namespace {
 
-void print_preprocessing(const Preprocessing& p) {
+void print_preprocessing(const Graph& graph) {
+  const Preprocessing& p = graph.preprocessing;
   const std::string rows =
       p.crop_top == 0 && p.crop_bottom == 0 ? "all rows" : fmt::format("rows {}:{}", p.crop_top, p.crop_bottom);
   fmt::print("preprocessing: {}, {}, {}, x·({}, {}, {}) + ({}, {}, {})\n", rows, p.resize ? "resize" : "no resize",
              color_name(p.color), p.scale[0], p.scale[1], p.scale[2], p.offset[0], p.offset[1], p.offset[2]);
+  const auto images = input_images(graph.value(graph.inputs[0]).shape);
+  if (images && (images->count > 1 || !p.frames_back.empty()))
+    fmt::print("frames: {}\n", text_of(*images, frames_back(p, *images)));
 }
 
 std::string quantization_text(const Value& value) {
@@ -41,7 +46,7 @@ void run_info(int argc, char** argv) {
   options.declare(arguments);
   arguments.parse(argc, argv);
   if (against.empty() && !data.recordings.empty()) throw UsageError("--data is for --against, which is missing");
-  Graph graph = load_model(model, options);
+  Graph graph = against.empty() ? load_model(model, options) : load_model_for_frames(model, options);
 
   int64_t parameters = 0, macs = 0;
   size_t weight_bytes = 0;
@@ -66,7 +71,7 @@ void run_info(int argc, char** argv) {
     const Value& in = graph.value(id);
     fmt::print("input: {} {} {} {}\n", in.name, shape_text(in.shape), type_name(in.type), quantization_text(in));
   }
-  print_preprocessing(graph.preprocessing);
+  print_preprocessing(graph);
   for (const OutputMeaning& m : graph.meaning) fmt::print("output: {} {} (0 is {}, 1 is {})\n", m.name, m.unit, m.min, m.max);
   fmt::print("{} parameters, {} MB of weights, {:.1f} MMAC\n\n{}", parameters, megabytes(weight_bytes),
              static_cast<double>(macs) / 1e6, aligned_table(rows));
@@ -75,7 +80,7 @@ void run_info(int argc, char** argv) {
     std::vector<FrameId> selected;
     Dataset frames = load_dataset(data, options, graph, selected);
     frames.frames = selected;
-    add_deviations(layers, graph, simplify(load_model(against, options)), frames);
+    add_deviations(layers, graph, simplify(load_model_for_frames(against, options)), frames);
   }
   fmt::print("\n{}as .slim: {} bytes\n", layers_table(layers), to_slim(graph).size());
 }

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "data/selection.h"
 #include "formats/formats.h"
+#include "graph/input_images.h"
 #include "graph/networks.h"
 
 namespace slimpilot {
@@ -56,9 +57,31 @@ void set_color(const std::string& text, Preprocessing& p) {
 void set_size(const std::string& text, const Graph& graph, Preprocessing& p) {
   const auto [height, width] = parse_size("--resize", text);
   const Shape& input = graph.value(graph.inputs[0]).shape;
-  if (input.size() != 4 || input[1] != height || input[2] != width)
+  const auto images = input_images(input);
+  if (!images || images->height != height || images->width != width)
     throw Error("--resize " + text + " does not fit the network, whose input (height x width) is " + shape_text(input));
   p.resize = true;
+}
+
+/// "9,5,0"
+void set_frames_back(const std::string& text, Graph& graph) {
+  std::vector<int>& back = graph.preprocessing.frames_back;
+  back.clear();
+  const auto fail = [&](const std::string& problem) {
+    throw UsageError("--frames-back " + text + " " + problem + "; it is a number of frames (0 to " +
+                     std::to_string(kMostFramesBack) + ") for each image of the input, such as 9,5,0");
+  };
+  for (size_t first = 0; first <= text.size();) {
+    const size_t end = std::min(text.find(',', first), text.size());
+    const auto [stop, error] = std::from_chars(text.data() + first, text.data() + end, back.emplace_back());
+    if (error != std::errc() || stop != text.data() + end) fail("is no list of numbers");
+    first = end + 1;
+  }
+  try {
+    verify_frames_back(graph);
+  } catch (const Error& e) {
+    fail(std::string("does not fit: ") + e.what());
+  }
 }
 
 void set_rows(const std::string& text, Preprocessing& p) {
@@ -98,6 +121,8 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.option("--color", color, "colour order the network was trained on: rgb, bgr or yuv");
   arguments.option("--crop", crop, "TOP:BOTTOM, rows of the frame that are kept");
   arguments.option("--resize", resize, "WIDTHxHEIGHT, bilinear");
+  arguments.option("--frames-back", frames_back,
+                   "how many frames before the newest each image of the input is, such as 9,5,0; consecutive ones without");
   arguments.option("--normalize", normalize, "none, unit (x/255), imagenet, or SCALE,OFFSET");
   arguments.option("--lambda", lambdas, "NAME=SCALE,OFFSET in place of a Keras Lambda layer");
   arguments.option("--outputs", outputs, "COLUMN[:MIN:MAX],... label columns and the ranges scaled to 0...1");
@@ -118,15 +143,37 @@ void set_preprocessing(Graph& graph, const ModelOptions& options) {
   if (!options.normalize.empty()) set_normalization(options.normalize, p);
   if (!options.resize.empty()) set_size(options.resize, graph, p);
   if (!options.crop.empty()) set_rows(options.crop, p);
+  if (!options.frames_back.empty()) set_frames_back(options.frames_back, graph);
 }
 
-Graph load_model(const std::string& path, const ModelOptions& options) {
+namespace {
+
+Graph read_any(const std::string& path, const ModelOptions& options) {
   constexpr std::string_view kRandom = "random:";
-  Graph graph =
-      path.starts_with(kRandom) ? random_network(path.substr(kRandom.size())) : read_model(path, read_options(path, options));
+  return path.starts_with(kRandom) ? random_network(path.substr(kRandom.size()))
+                                   : read_model(path, read_options(path, options));
+}
+
+Graph completed(Graph graph, const ModelOptions& options) {
   set_preprocessing(graph, options);
   if (!options.outputs.empty()) set_meaning(graph, parse_label_columns(options.outputs));
   return graph;
+}
+
+}  // namespace
+
+Graph load_model(const std::string& path, const ModelOptions& options) { return completed(read_any(path, options), options); }
+
+Graph load_model_for_frames(const std::string& path, const ModelOptions& options) {
+  Graph graph = read_any(path, options);
+  const size_t inputs = graph.inputs.size();
+  try {
+    graph = join_image_inputs(std::move(graph));
+  } catch (const Error& e) {
+    throw Error(path + ": " + e.what());
+  }
+  if (inputs > 1) fmt::print(stderr, "{}: its {} inputs become one, a sequence of frames\n", path, inputs);
+  return completed(std::move(graph), options);
 }
 
 int64_t result_count(const Graph& graph) {
@@ -149,7 +196,7 @@ void set_meaning(Graph& graph, const std::vector<LabelColumn>& columns) {
 }
 
 void DataOptions::declare(Arguments& arguments) {
-  arguments.option("--data", recordings, "folders of recordings (Udacity, Formula 1)");
+  arguments.option("--data", recordings, "folders of recordings (Udacity, Formula 1, CARLA, Donkey Car)");
   arguments.option("--frames", frames, "FIRST:LAST:STEP of each recording, such as 0::15");
   arguments.option("--skip-bad-frames", skip_bad_frames, "leave bad rows out instead of stopping");
 }
@@ -177,12 +224,7 @@ Dataset load_dataset(const DataOptions& data, const ModelOptions& options, Graph
   dataset.columns = label_columns(options, graph, dataset.recordings[0]);
   set_meaning(graph, dataset.columns);
   dataset.frames = all_frames(dataset.recordings);
-  const FrameSelection wanted = data.frames.empty() ? FrameSelection{} : parse_frame_selection(data.frames);
-  selected.clear();
-  for (const FrameId& id : dataset.frames)
-    if (id.frame >= wanted.first && id.frame < wanted.last && (id.frame - wanted.first) % wanted.step == 0)
-      selected.push_back(id);
-  if (selected.empty()) throw Error("--frames " + data.frames + " selects no frame of these recordings");
+  selected = select_frames(dataset.recordings, data.frames);
   dataset.labels(0);  // an unknown column is an Error now, not after minutes
   return dataset;
 }
@@ -198,9 +240,7 @@ std::vector<std::vector<std::byte>> timing_inputs(const Plan& plan, const Prepro
     for (auto& target : inputs) reader.read(random.below(dataset->size()), target);
     return inputs;
   }
-  if (input.shape.size() != 4 || input.shape[3] != 3)
-    throw Error("the network's input " + shape_text(input.shape) + " is no colour image");
-  const int h = input.shape[1], w = input.shape[2];
+  const auto [count, h, w, stacked] = required_images(input.shape);
   Preprocessing same_size = preprocessing;
   same_size.crop_top = same_size.crop_bottom = 0;
   FrameInput prepare(same_size, input, h, w, plan.isa());

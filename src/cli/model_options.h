@@ -15,7 +15,7 @@ namespace slimpilot {
 
 /// Preprocessing and outputs that the model file does not say.
 struct ModelOptions {
-  std::string color, crop, resize, normalize, outputs;
+  std::string color, crop, resize, normalize, frames_back, outputs;
   std::vector<std::string> lambdas;
   void declare(Arguments& arguments);
 };
@@ -23,6 +23,10 @@ struct ModelOptions {
 /// Reads a model file, or makes a network with random weights for "random:NAME[:SEED]", and completes its preprocessing and,
 /// with --outputs, its outputs' meaning.
 Graph load_model(const std::string& path, const ModelOptions& options);
+
+/// The same for commands that show the network frames: several inputs, each an image, become one (join_image_inputs), which is
+/// said on standard error. Throws Error for other inputs.
+Graph load_model_for_frames(const std::string& path, const ModelOptions& options);
 
 /// "WIDTHxHEIGHT" in pixels, of no larger picture than read_image takes. Throws UsageError that names the option.
 ImageSize parse_size(const std::string& option, const std::string& text);

@@ -72,6 +72,22 @@ void make_folder(const std::string& path) {
                 "); name another one with --out");
 }
 
+/// Writes the .tflite file and returns its bytes; where the format cannot say the network 0, and `missing` says why: then only
+/// the .slim file holds it.
+size_t write_tflite(const Graph& graph, const std::filesystem::path& path, std::string& missing) {
+  std::string bytes;
+  try {
+    bytes = to_tflite(graph);
+  } catch (const Error& e) {
+    missing = e.what();
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);  // of another run
+    return 0;
+  }
+  write_file_atomically(path, bytes);
+  return bytes.size();
+}
+
 /// The command that makes this row alone.
 std::string row_command(int argc, char** argv, std::string technique) {
   std::string option = "--techniques";
@@ -141,7 +157,9 @@ class Optimization {
  public:
   /// Reads the model and the recordings, chooses the frames, and prepares training if a technique trains.
   Optimization(const Options& options, std::vector<Technique> techniques)
-      : options_(options), techniques_(std::move(techniques)), graph_(load_model(options.model, options.model_options)) {
+      : options_(options),
+        techniques_(std::move(techniques)),
+        graph_(load_model_for_frames(options.model, options.model_options)) {
     make_folder(options_.out);
     remove_torn_files(options_.out);
     std::vector<FrameId> selected;
@@ -195,14 +213,14 @@ class Optimization {
   ModelResult make(const Technique& technique) {
     if (technique.needs().training) fmt::print(stderr, "{}: {}\n", technique.name, to_text(technique.steps));
     const PassContext context{std::ref(*calibrator_), tuning_.tuner.get(), &graph_, options_.tuning.most_epochs()};
+    const auto tflite = file(technique.name + ".tflite"), slim = file(technique.name + ".slim");
     ModelResult result;
     result.technique = technique.name;
     try {
       const Graph optimized = run_recipe(technique.steps, context, steps());
-      const bool slim_only = std::ranges::any_of(optimized.nodes, is_recurrent, &Node::op);
-      const auto slim = file(technique.name + ".slim"), path = slim_only ? slim : file(technique.name + ".tflite");
-      const size_t bytes = slim_only ? 0 : write_model(optimized, path);
-      const size_t slim_bytes = write_model(optimized, slim);
+      std::string missing;
+      const size_t bytes = write_tflite(optimized, tflite, missing), slim_bytes = write_model(optimized, slim);
+      const auto& path = missing.empty() ? tflite : slim;
       const Graph written = read_model(path);
       result = evaluator_->evaluate(technique.name, written);
       result.size_bytes = bytes;
@@ -210,9 +228,8 @@ class Optimization {
       result.model_path = path.string();
       result.layers = layer_results(written);
       add_deviations(result.layers, written, graph_, frames_.evaluated);
-      const std::string note = float_ops_note(written);
-      if (!note.empty()) result.status += ", " + note;
-      if (slim_only) result.status += ", .slim only: .tflite has no recurrent layers";
+      for (const std::string& note : {float_ops_note(written), missing.empty() ? "" : "no .tflite: " + missing})
+        if (!note.empty()) result.status += ", " + note;
     } catch (const Error& e) {
       result.status = std::string("failed: ") + e.what();
     }

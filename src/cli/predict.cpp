@@ -16,7 +16,7 @@ void run_predict(int argc, char** argv) {
   EngineOptions engine;
   Arguments arguments("predict", "what a model says of pictures, in the outputs' units");
   arguments.positional("MODEL", model, "a model file");
-  arguments.positional("IMAGE", images, "PNG or JPEG files");
+  arguments.positional("IMAGE", images, "PNG or JPEG files; consecutive ones for a model that sees several frames at once");
   engine.declare_arithmetic(arguments);
   options.declare(arguments);
   arguments.parse(argc, argv);
@@ -27,7 +27,7 @@ void run_predict(int argc, char** argv) {
     rows[0].push_back(output.name + (output.unit.empty() ? "" : " (" + output.unit + ")"));
   for (const std::string& path : images) {
     rows.push_back({path});
-    predict.forget();
+    if (!predict.sees_earlier_frames()) predict.forget();
     for (const double value : predict({path, read_image(path)})) rows.back().push_back(fmt::format("{:.6f}", value));
   }
   fmt::print("{}", aligned_table(rows));

@@ -8,7 +8,7 @@
 namespace slimpilot {
 
 Predictor::Predictor(const std::string& model, const ModelOptions& options, const PlanOptions& plan)
-    : graph_(simplify(load_model(model, options))),
+    : graph_(simplify(load_model_for_frames(model, options))),
       plan_(fastest_plan(graph_, nullptr, plan)),
       session_(plan_),
       outputs_(graph_.meaning) {
@@ -20,6 +20,16 @@ void Predictor::set_frame_size(ImageSize size) {
   if (input_ && size == size_) return;
   input_.emplace(graph_.preprocessing, plan_.inputs()[0], size.height, size.width, plan_.isa());
   size_ = size;
+}
+
+void Predictor::forget() {
+  session_.reset_state();
+  if (input_) input_->forget();
+}
+
+bool Predictor::sees_earlier_frames() const {
+  const auto images = input_images(plan_.inputs()[0].shape);
+  return images && frames_back(graph_.preprocessing, *images) != std::vector{0};
 }
 
 std::span<const double> Predictor::operator()(const NamedFrame& frame) {

@@ -28,8 +28,11 @@ class Predictor {
   /// Prepares for frames of one size. Throws Error when they cannot become the network's input.
   void set_frame_size(ImageSize size);
 
-  /// Judges the next frame without what layers remember of those before.
-  void forget() { session_.reset_state(); }
+  /// Judges the next frame without those before: neither what layers remember of them nor the images themselves.
+  void forget();
+
+  /// Whether the network gets earlier frames beside the newest.
+  bool sees_earlier_frames() const;
 
   /// The results in their units, valid until the next call; frames of a new size are prepared for. Throws Error with the
   /// frame's name as set_frame_size does.

@@ -159,7 +159,7 @@ void run_record(int argc, char** argv) {
   std::optional<Graph> graph;
   std::optional<Plan> plan;
   if (options.driver != "teacher") {
-    graph = load_model(options.driver, options.model);
+    graph = load_model_for_frames(options.driver, options.model);
     plan.emplace(*graph);
     driver.graph = &*graph, driver.plan = &*plan;
   }

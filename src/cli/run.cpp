@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/fastest_plan.h"
 #include "cli/predictor.h"
+#include "graph/input_images.h"
 
 namespace slimpilot {
 namespace {
@@ -46,10 +47,10 @@ struct Options {
 ImageSize raw_frame_size(const Options& options, const Graph& graph) {
   if (!options.size.empty()) return parse_size("--size", options.size);
   const Preprocessing& p = graph.preprocessing;
-  const Shape& input = graph.value(graph.inputs[0]).shape;
-  if (p.resize || p.crop_top != 0 || p.crop_bottom != 0 || input.size() != 4)
+  const auto images = input_images(graph.value(graph.inputs[0]).shape);
+  if (p.resize || p.crop_top != 0 || p.crop_bottom != 0 || !images)
     throw UsageError("give the size of the frames on standard input with --size WIDTHxHEIGHT; the model takes several");
-  return {input[1], input[2]};
+  return {images->height, images->width};
 }
 
 FrameSource open_frames(const Options& options, Predictor& predict) {

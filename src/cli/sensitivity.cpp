@@ -22,7 +22,7 @@ void run_sensitivity(int argc, char** argv) {
   arguments.parse(argc, argv);
   calibrating.check_values();
 
-  Graph graph = simplify(load_model(model, options));
+  Graph graph = simplify(load_model_for_frames(model, options));
   std::vector<FrameId> selected;
   const Dataset all = load_dataset(data, options, graph, selected);
   const SplitFrames frames = split_frames(calibrating, graph, all, selected);

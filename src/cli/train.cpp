@@ -34,8 +34,10 @@ struct Options {
 
   void parse(int argc, char** argv) {
     Arguments arguments("train", "train a network, or a model further, on recordings; the best epoch's weights are written");
-    arguments.positional("NETWORK", network, "pilotnet, pilotnet_same, deepest_lstm_tiny_pilotnet, or a float32 model file");
-    arguments.option("--out", out, "the model file to write (.tflite)");
+    std::string names;
+    for (const std::string_view name : network_names()) names += std::string(name) + ", ";
+    arguments.positional("NETWORK", network, names + "or a float32 model file");
+    arguments.option("--out", out, "the model file to write (.tflite, or .slim, which can say every network)");
     arguments.option("--validation", validation, "recordings that choose the best epoch; else the last of --data, or its end");
     arguments.option("--epochs", train.epochs, "how often the training frames are gone through");
     arguments.option("--batch", train.batch, "frames per step");
@@ -62,7 +64,8 @@ struct Options {
  private:
   void require_sense() const {
     if (out.empty()) throw UsageError("name the model file to write with --out FILE.tflite");
-    if (!out.ends_with(".tflite")) throw UsageError("--out " + out + " does not end in .tflite");
+    if (!out.ends_with(".tflite") && !out.ends_with(".slim"))
+      throw UsageError("--out " + out + " does not end in .tflite or .slim");
     if (train.epochs < 1 || train.epochs > 100000) throw UsageError("--epochs must be 1 to 100000");
     if (train.batch < 1 || train.batch > 4096) throw UsageError("--batch must be 1 to 4096");
     if (!(train.learning_rate > 0 && train.learning_rate <= 1))
@@ -94,13 +97,12 @@ bool is_network(const std::string& name) { return std::ranges::count(network_nam
 /// What is to be trained: the network by name with as many outputs as there are label columns, or the model file.
 Graph starting_graph(const Options& options, const Recording& recording) {
   if (!is_network(options.network)) {
-    Graph graph = load_model(options.network, options.model);
+    Graph graph = load_model_for_frames(options.network, options.model);
     set_meaning(graph, label_columns(options.model, graph, recording));
     return graph;
   }
-  const int default_outputs = recording.format == "udacity" ? 1 : 2;
-  const auto columns =
-      options.model.outputs.empty() ? default_columns(recording, default_outputs) : parse_label_columns(options.model.outputs);
+  const auto columns = options.model.outputs.empty() ? default_columns(recording, usual_output_count(recording))
+                                                     : parse_label_columns(options.model.outputs);
   NetworkOptions network{.initialization = Initialization::keras};
   const auto known = std::exchange(network.outputs, {});
   for (const LabelColumn& c : columns) {
@@ -114,13 +116,11 @@ Graph starting_graph(const Options& options, const Recording& recording) {
 }
 
 Dataset dataset_of(std::vector<Recording> recordings, const Graph& graph, const Options& options) {
-  Dataset dataset;
-  const FrameSelection selection = options.data.frames.empty() ? FrameSelection{} : parse_frame_selection(options.data.frames);
-  for (Recording& r : recordings) dataset.recordings.push_back(select_frames(std::move(r), selection));
+  Dataset dataset{.recordings = std::move(recordings)};
   for (const OutputMeaning& m : graph.meaning) dataset.columns.push_back({m.name, m.min, m.max});
-  dataset.frames = all_frames(dataset.recordings);
-  for (size_t r = 0, frame = 0; r < dataset.recordings.size(); frame += dataset.recordings[r++].frames.size())
-    dataset.labels(frame);  // a missing column is an Error now
+  dataset.frames = select_frames(dataset.recordings, options.data.frames);
+  for (const Recording& r : dataset.recordings)
+    scaled_labels(r, r.frames[0], dataset.columns);  // a missing column is an Error now
   return dataset;
 }
 
@@ -142,6 +142,16 @@ void require_checkpoint(const Options& options, const std::filesystem::path& che
     throw Error(checkpoint.string() + ": there is no checkpoint to resume from; leave --resume out to start");
 }
 
+/// A format that cannot say the network says so now, not after hours.
+void require_writable(const Graph& graph, const std::string& out) {
+  if (!out.ends_with(".tflite")) return;
+  try {
+    to_tflite(simplify(graph));
+  } catch (const Error& e) {
+    throw Error(out + ": " + e.what() + "; write a .slim file");
+  }
+}
+
 }  // namespace
 
 void run_train(int argc, char** argv) {
@@ -152,6 +162,7 @@ void run_train(int argc, char** argv) {
   require_checkpoint(options, files.checkpoint);
   Split split = split_recordings(options);
   const Graph graph = starting_graph(options, split.training[0]);
+  require_writable(graph, options.out);
   options.train.is_new = is_network(options.network);
   const TrainData data{dataset_of(std::move(split.training), graph, options),
                        dataset_of(std::move(split.validation), graph, options)};

@@ -2,6 +2,7 @@
 // Labelled frames of several recordings, addressed by one index. Nothing is decoded here.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <vector>
 
@@ -21,11 +22,17 @@ struct Dataset {
   std::vector<LabelColumn> columns;  // one per network output
   std::vector<FrameId> frames;
 
-  const Frame& frame(size_t i) const { return recordings[frames[i].recording].frames[frames[i].frame]; }
+  const Frame& frame(const FrameId& id) const { return recordings[id.recording].frames[id.frame]; }
+  const Frame& frame(size_t i) const { return frame(frames[i]); }
   /// Scaled labels of frame i, in the order of `columns`.
   std::vector<float> labels(size_t i) const { return scaled_labels(recordings[frames[i].recording], frame(i), columns); }
   size_t size() const { return frames.size(); }
 };
+
+/// The frame `back` frames before this one in its recording, or the recording's first.
+inline FrameId frame_before(const FrameId& id, int back) {
+  return {id.recording, id.frame - std::min(id.frame, static_cast<size_t>(back))};
+}
 
 /// Every frame of the recordings.
 std::vector<FrameId> all_frames(const std::vector<Recording>& recordings);

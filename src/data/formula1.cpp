@@ -5,8 +5,6 @@
 // not shift all labels behind it.
 #include <algorithm>
 #include <charconv>
-#include <cmath>
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -89,27 +87,13 @@ void pair_with_images(LabelFile& file, std::vector<LabelRow>&& rows, const fs::p
   }
 }
 
-LabelFile empty_label_file(const fs::path& folder, const char* name, const char* format) {
-  LabelFile file{.path = folder / name, .recording = {}, .bad = {}};
-  file.recording.folder = folder;
-  file.recording.format = format;
-  file.recording.columns = {"v", "w"};
-  return file;
-}
-
 /// Where the columns that we read stand in data.csv.
 struct CsvColumns {
   size_t count, image_name, v, w;
 };
 
-CsvColumns find_columns(const fs::path& path, const std::vector<std::string>& header) {
-  const auto position = [&](const char* name) {
-    const auto found = std::find(header.begin(), header.end(), name);
-    if (found == header.end()) {
-      throw Error(path.string() + ": its first line has no column '" + name + "'; it must be image_name,v,w,timestamp");
-    }
-    return static_cast<size_t>(found - header.begin());
-  };
+CsvColumns find_columns(const LabelFile& file, const std::vector<std::string>& header) {
+  const auto position = [&](const char* name) { return column_of(file, header, name, "image_name,v,w,timestamp"); };
   return {.count = header.size(), .image_name = position("image_name"), .v = position("v"), .w = position("w")};
 }
 
@@ -143,14 +127,13 @@ LabelRow parse_json_row(LabelFile& file, int row, std::string_view text) {
   LabelRow parsed{.row = row, .labels = {}, .number = std::nullopt};
   const nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
   for (const char* name : {"v", "w"}) {
-    const bool present = object.is_object() && object.contains(name) && object[name].is_number();
-    const double label = present ? object[name].get<double>() : 0;
-    if (!present || std::abs(label) > std::numeric_limits<float>::max()) {
+    const std::optional<float> label = json_label(object, name);
+    if (!label) {
       file.bad.push_back({row, "is not an object with numbers v and w: '" + printable(text) + "'"});
       parsed.labels.clear();
       return parsed;
     }
-    parsed.labels.push_back(static_cast<float>(label));
+    parsed.labels.push_back(*label);
   }
   return parsed;
 }
@@ -158,11 +141,11 @@ LabelRow parse_json_row(LabelFile& file, int row, std::string_view text) {
 }  // namespace
 
 LabelFile read_formula1_csv(const fs::path& folder) {
-  LabelFile file = empty_label_file(folder, "data.csv", "formula1");
+  LabelFile file = empty_label_file(folder, "data.csv", "formula1", {"v", "w"});
   const std::string text = read_file(file.path);
   const std::vector<std::string_view> lines = split_lines(file.path, text);
   if (lines.empty()) throw Error(file.path.string() + ": is empty; it must begin with image_name,v,w,timestamp");
-  const CsvColumns columns = find_columns(file.path, split_fields(lines[0]));
+  const CsvColumns columns = find_columns(file, split_fields(lines[0]));
   std::vector<LabelRow> rows;
   for (size_t i = 1; i < lines.size(); ++i) {
     rows.push_back(parse_csv_row(file, columns, static_cast<int>(i) + 1, split_fields(lines[i])));
@@ -172,7 +155,7 @@ LabelFile read_formula1_csv(const fs::path& folder) {
 }
 
 LabelFile read_formula1_json(const fs::path& folder) {
-  LabelFile file = empty_label_file(folder, "data.json", "formula1_json");
+  LabelFile file = empty_label_file(folder, "data.json", "formula1_json", {"v", "w"});
   const std::string text = read_file(file.path);
   std::vector<LabelRow> rows;
   std::string_view rest = text;

@@ -29,6 +29,22 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+/// What networks of the projects that use a format predict; the usual number of outputs first.
+struct Habit {
+  std::string_view format;  // or its beginning
+  std::vector<LabelColumn> columns;
+};
+const std::vector<Habit>& habits() {
+  static const std::vector<Habit> all{{"formula1", {{"v", 6.5f, 24}, {"w", -7.1f, 7.1f}}},
+                                      {"udacity", {{"steering"}}},
+                                      {"udacity", {{"steering"}, {"throttle"}}},
+                                      {"udacity", {{"throttle"}, {"steering"}, {"brake"}}},
+                                      {"carla", {{"throttle"}, {"steer", -1, 1}, {"brake"}}},
+                                      {"donkey", {{"angle"}, {"throttle"}}},
+                                      {"donkey", {{"angle"}}}};
+  return all;
+}
+
 }  // namespace
 
 std::vector<LabelColumn> parse_label_columns(const std::string& text) {
@@ -68,13 +84,16 @@ std::vector<float> scaled_labels(const Recording& recording, const Frame& frame,
 }
 
 std::vector<LabelColumn> default_columns(const Recording& recording, int output_count) {
-  const bool udacity = recording.format == "udacity";
-  if (!udacity && output_count == 2) return {{"v", 6.5f, 24}, {"w", -7.1f, 7.1f}};
-  if (udacity && output_count == 1) return {{"steering"}};
-  if (udacity && output_count == 2) return {{"steering"}, {"throttle"}};
-  if (udacity && output_count == 3) return {{"throttle"}, {"steering"}, {"brake"}};
+  for (const Habit& habit : habits())
+    if (recording.format.starts_with(habit.format) && std::ssize(habit.columns) == output_count) return habit.columns;
   throw Error(recording.folder.string() + ": which labels belong to the model's " + std::to_string(output_count) +
               " output(s) is not known; name them with --outputs COLUMN[:MIN:MAX],… from " + joined(recording.columns));
+}
+
+int usual_output_count(const Recording& recording) {
+  for (const Habit& habit : habits())
+    if (recording.format.starts_with(habit.format)) return static_cast<int>(habit.columns.size());
+  check(false);
 }
 
 }  // namespace slimpilot

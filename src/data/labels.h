@@ -23,8 +23,12 @@ std::vector<LabelColumn> parse_label_columns(const std::string& text);
 std::vector<float> scaled_labels(const Recording& recording, const Frame& frame, const std::vector<LabelColumn>& columns);
 
 /// What a network with so many outputs predicts, as the projects that use the format train it. Formula 1: v 6.5…24 m/s
-/// and w −7.1…7.1 rad/s, both to 0…1. Udacity, unscaled: steering; steering, throttle; throttle, steering, brake.
-/// Throws Error that asks for --outputs in any other case.
+/// and w −7.1…7.1 rad/s, both to 0…1. Udacity, unscaled: steering; steering, throttle; throttle, steering, brake. CARLA:
+/// throttle, steer −1…1 to 0…1, brake. Donkey Car, unscaled: angle; angle, throttle. Throws Error that asks for --outputs in
+/// any other case.
 std::vector<LabelColumn> default_columns(const Recording& recording, int output_count);
+
+/// How many outputs a new network for such recordings has.
+int usual_output_count(const Recording& recording);
 
 }  // namespace slimpilot

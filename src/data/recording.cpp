@@ -15,15 +15,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
+struct Format {
+  const char* label_file;
+  LabelFile (*read)(const fs::path&);
+  const char* writer;
+};
+constexpr Format kFormats[] = {{"driving_log.csv", read_udacity, "Udacity"},
+                               {"data.csv", read_formula1_csv, "DeepLearningStudio Formula 1"},
+                               {"data.json", read_formula1_json, "the same, older"},
+                               {"dataset.csv", read_carla, "DeepLearningStudio CARLA"},
+                               {"manifest.json", read_donkey, "Donkey Car"}};
+
 LabelFile read_label_file(const fs::path& folder) {
   std::error_code unknown;
   if (!fs::exists(folder, unknown)) throw Error(folder.string() + ": there is no such folder; give a recording's folder");
   if (!fs::is_directory(folder, unknown)) throw Error(folder.string() + ": is not a folder; give the folder that holds it");
-  if (fs::exists(folder / "driving_log.csv", unknown)) return read_udacity(folder);
-  if (fs::exists(folder / "data.csv", unknown)) return read_formula1_csv(folder);
-  if (fs::exists(folder / "data.json", unknown)) return read_formula1_json(folder);
-  throw Error(folder.string() + ": is no recording: it has neither driving_log.csv (Udacity) nor data.csv or data.json " +
-              "(DeepLearningStudio Formula 1); give the folder that holds one of them");
+  std::string known;
+  for (const Format& format : kFormats) {
+    if (fs::exists(folder / format.label_file, unknown)) return format.read(folder);
+    known += (known.empty() ? "" : ", ") + std::string(format.label_file) + " (" + format.writer + ")";
+  }
+  throw Error(folder.string() + ": is no recording: it has none of " + known + "; give the folder that holds one of them");
 }
 
 std::string size_text(ImageSize size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }

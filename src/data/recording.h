@@ -15,14 +15,14 @@ namespace slimpilot {
 struct Frame {
   std::filesystem::path image;
   std::vector<float> labels;
-  int row = 0;  // 1-based, in the label file: the line of a CSV file (its header counts), the object of a JSON file
+  int row = 0;  // 1-based: the line of a CSV file (its header counts), the object of a JSON file, the record of a tub
   bool operator==(const Frame&) const = default;
 };
 
 /// Frames in the order in which they were driven; all images have one size.
 struct Recording {
   std::filesystem::path folder;
-  std::string format;                // "udacity", "formula1" or "formula1_json"
+  std::string format;                // "udacity", "formula1", "formula1_json", "carla" or "donkey"
   std::vector<std::string> columns;  // names of the labels
   std::vector<Frame> frames;         // never empty after reading
   ImageSize image_size;
@@ -38,6 +38,8 @@ struct RecordingOptions {
 ///   driving_log.csv, IMG/     Udacity simulator: steering (−1…1), throttle, brake, speed (mph); the centre camera
 ///   data.csv, N.png           DeepLearningStudio Formula 1: v (m/s), w (rad/s, + = left)
 ///   data.json, Images/N.png   the same, older
+///   dataset.csv, images       DeepLearningStudio CARLA: throttle, steer (−1…1), brake, velocity
+///   manifest.json, catalog_N.catalog, images/   Donkey Car 4 and later: angle (−1…1), throttle
 /// Throws Error when the folder is no recording, has no usable frame, or has bad rows: all are counted, the first ten
 /// named with reasons. With skip_bad_frames they are left out and listed in `problems` instead.
 Recording read_recording(const std::filesystem::path& folder, const RecordingOptions& options = {});

@@ -2,56 +2,11 @@
 // Tiny recordings of each format in a temporary folder, whole and broken in every way.
 #include "data/recording.h"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include "base/error.h"
 #include "data/formula1_writer.h"
-#include "host/atomic_file.h"
+#include "data/recording_test.h"
 
 namespace slimpilot {
 namespace {
-
-namespace fs = std::filesystem;
-
-Image grey(int height, int width) {
-  return {.height = height, .width = width, .pixels = std::vector<uint8_t>(static_cast<size_t>(height * width * 3), 128)};
-}
-
-class RecordingFolder : public testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("recording_" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  void image(const fs::path& name, int height = 4, int width = 6) const {
-    fs::create_directories((folder_ / name).parent_path());
-    write_png(folder_ / name, grey(height, width));
-  }
-  void text(const fs::path& name, const std::string& bytes) const { write_file_atomically(folder_ / name, bytes); }
-
-  /// The error without the folder's path, or "no error".
-  std::string error() const {
-    try {
-      read_recording(folder_);
-    } catch (const Error& problem) {
-      std::string message = problem.what();
-      EXPECT_TRUE(message.starts_with(folder_.string())) << message;
-      EXPECT_EQ(message.find('\n'), std::string::npos);
-      return message.substr(folder_.string().size());
-    }
-    return "no error";
-  }
-
-  fs::path folder_;
-};
-
-using Texts = std::vector<std::string>;
-
-constexpr const char* kTail = ". Repair them, or leave them out with --skip-bad-frames";
 
 TEST_F(RecordingFolder, Udacity) {
   image("IMG/center_1.jpg");
@@ -128,9 +83,11 @@ TEST_F(RecordingFolder, NothingUsableIsAnErrorEvenWhenSkipping) {
 }
 
 TEST_F(RecordingFolder, NoRecording) {
-  EXPECT_EQ(error(),
-            ": is no recording: it has neither driving_log.csv (Udacity) nor data.csv or data.json (DeepLearningStudio "
-            "Formula 1); give the folder that holds one of them");
+  EXPECT_EQ(
+      error(),
+      ": is no recording: it has none of driving_log.csv (Udacity), data.csv (DeepLearningStudio Formula 1), data.json (the "
+      "same, older), dataset.csv (DeepLearningStudio CARLA), manifest.json (Donkey Car); give the folder that holds one of "
+      "them");
   text("x", "");
   EXPECT_THROW(read_recording(folder_ / "x"), Error);
   EXPECT_THROW(read_recording(folder_ / "none"), Error);

@@ -70,19 +70,16 @@ FrameSelection parse_frame_selection(const std::string& text) {
   return selection;
 }
 
-Recording select_frames(Recording recording, const FrameSelection& selection) {
-  const uint64_t count = recording.frames.size();
-  const uint64_t last = std::min(selection.last, count);
-  std::vector<Frame> selected;
-  for (uint64_t i = selection.first; i < last; i += std::min(selection.step, count)) {
-    selected.push_back(std::move(recording.frames[i]));
+std::vector<FrameId> select_frames(const std::vector<Recording>& recordings, const std::string& text) {
+  const FrameSelection wanted = text.empty() ? FrameSelection{} : parse_frame_selection(text);
+  std::vector<FrameId> selected;
+  for (size_t r = 0; r < recordings.size(); ++r) {
+    const uint64_t count = recordings[r].frames.size(), last = std::min(wanted.last, count);
+    for (uint64_t f = wanted.first; f < last; f += std::min(wanted.step, count)) selected.push_back({r, f});
   }
-  if (selected.empty()) {
-    throw Error(recording.folder.string() + ": the frame selection leaves none of its " + std::to_string(count) +
-                " frames; frames count from 0, and LAST is excluded");
-  }
-  recording.frames = std::move(selected);
-  return recording;
+  if (selected.empty())
+    throw Error("--frames " + text + " selects no frame of these recordings; frames count from 0, and LAST is excluded");
+  return selected;
 }
 
 Split split_by_recording(std::vector<Recording> recordings, double fraction, uint64_t seed) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "data/recording.h"
+#include "data/dataset.h"
 
 namespace slimpilot {
 
@@ -21,8 +21,10 @@ struct FrameSelection {
 /// Throws UsageError for anything else.
 FrameSelection parse_frame_selection(const std::string& text);
 
-/// The recording with the selected frames only. Throws Error when none is left.
-Recording select_frames(Recording recording, const FrameSelection& selection);
+/// Those that "FIRST:LAST:STEP" (empty: all) selects from each recording, as ids: the recordings stay whole, since a network
+/// may also see the frames before one that is selected. Throws UsageError for other text, Error when no frame of any is
+/// selected.
+std::vector<FrameId> select_frames(const std::vector<Recording>& recordings, const std::string& text);
 
 struct Split {
   std::vector<Recording> training, validation;

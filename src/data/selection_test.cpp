@@ -22,22 +22,30 @@ std::vector<int> rows(const Recording& recording) {
   return numbers;
 }
 
-std::vector<int> selected(const std::string& text) { return rows(select_frames(numbered(10), parse_frame_selection(text))); }
-
-TEST(FrameSelection, SlicesLikePython) {
-  EXPECT_EQ(selected("::4"), (std::vector{0, 4, 8}));
-  EXPECT_EQ(selected("0::4"), (std::vector{0, 4, 8}));
-  EXPECT_EQ(selected("1:9:4"), (std::vector{1, 5}));
-  EXPECT_EQ(selected(":3"), (std::vector{0, 1, 2}));
-  EXPECT_EQ(selected("8:"), (std::vector{8, 9}));
-  EXPECT_EQ(selected("8:100"), (std::vector{8, 9}));
-  EXPECT_EQ(selected("7"), (std::vector{7}));
-  EXPECT_EQ(selected(":").size(), 10u);
-  EXPECT_EQ(selected("9::18446744073709551615"), (std::vector{9}));
+std::vector<size_t> selected(const std::string& text, int count = 10) {
+  std::vector<size_t> frames;
+  for (const FrameId& id : select_frames({numbered(count)}, text)) frames.push_back(id.frame);
+  return frames;
 }
 
-TEST(FrameSelection, Every15thOf3386) {
-  EXPECT_EQ(select_frames(numbered(3386), parse_frame_selection("0::15")).frames.size(), 226u);
+TEST(FrameSelection, SlicesLikePython) {
+  EXPECT_EQ(selected("::4"), (std::vector<size_t>{0, 4, 8}));
+  EXPECT_EQ(selected("0::4"), (std::vector<size_t>{0, 4, 8}));
+  EXPECT_EQ(selected("1:9:4"), (std::vector<size_t>{1, 5}));
+  EXPECT_EQ(selected(":3"), (std::vector<size_t>{0, 1, 2}));
+  EXPECT_EQ(selected("8:"), (std::vector<size_t>{8, 9}));
+  EXPECT_EQ(selected("8:100"), (std::vector<size_t>{8, 9}));
+  EXPECT_EQ(selected("7"), (std::vector<size_t>{7}));
+  EXPECT_EQ(selected(":").size(), 10u);
+  EXPECT_EQ(selected("9::18446744073709551615"), (std::vector<size_t>{9}));
+}
+
+TEST(FrameSelection, Every15thOf3386) { EXPECT_EQ(selected("0::15", 3386).size(), 226u); }
+
+TEST(FrameSelection, SelectsFromEachRecording) {
+  const std::vector<FrameId> expected{{0, 2}, {1, 2}, {1, 5}};
+  EXPECT_EQ(select_frames({numbered(5), numbered(6), numbered(1)}, "2::3"), expected);
+  EXPECT_EQ(select_frames({numbered(2), numbered(1)}, "").size(), 3u);
 }
 
 TEST(FrameSelection, RejectsWhatIsNoSlice) {

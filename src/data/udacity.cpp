@@ -13,12 +13,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kFields = 7, kFirstLabel = 3;
 
-/// The part behind the last / or \ (the recording computer may have run Windows).
-std::string file_name(const std::string& path) {
-  const size_t slash = path.find_last_of("/\\");
-  return slash == std::string::npos ? path : path.substr(slash + 1);
-}
-
 /// Adds the row to the frames or to the bad rows.
 void add_row(LabelFile& file, int row, const std::vector<std::string>& fields) {
   const auto reject = [&](std::string reason) { file.bad.push_back({row, std::move(reason)}); };
@@ -26,7 +20,7 @@ void add_row(LabelFile& file, int row, const std::vector<std::string>& fields) {
     return reject("has " + std::to_string(fields.size()) + " columns instead of " + std::to_string(kFields));
   }
   const std::string name = file_name(fields[0]);
-  if (name.empty() || name == "." || name == "..") return reject("names no centre image");
+  if (name.empty()) return reject("names no centre image");
   Frame frame{.image = file.recording.folder / "IMG" / name, .labels = {}, .row = row};
   for (size_t i = kFirstLabel; i < kFields; ++i) {
     const std::optional<float> label = parse_label(fields[i]);
@@ -41,10 +35,7 @@ void add_row(LabelFile& file, int row, const std::vector<std::string>& fields) {
 }  // namespace
 
 LabelFile read_udacity(const fs::path& folder) {
-  LabelFile file{.path = folder / "driving_log.csv", .recording = {}, .bad = {}};
-  file.recording.folder = folder;
-  file.recording.format = "udacity";
-  file.recording.columns = {"steering", "throttle", "brake", "speed"};
+  LabelFile file = empty_label_file(folder, "driving_log.csv", "udacity", {"steering", "throttle", "brake", "speed"});
   const std::string text = read_file(file.path);
   int row = 0;
   for (const std::string_view line : split_lines(file.path, text)) {

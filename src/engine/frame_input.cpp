@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a camera frame to a network's input, row by row.
+// From camera frames to a network's input, row by row.
 #include "engine/frame_input.h"
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -38,10 +39,12 @@ std::string size_text(int h, int w) { return std::to_string(w) + "x" + std::to_s
 }  // namespace
 
 FrameInput::FrameInput(const Preprocessing& preprocessing, const TensorView& input, int frame_h, int frame_w, Isa isa)
-    : preprocessing_(preprocessing), input_(input), kernels_(&kernels(isa)), frame_w_(frame_w) {
-  if (input.shape.size() != 4 || input.shape[3] != 3)
-    throw Error("the network's input is " + shape_text(input.shape) +
-                "; only images of three channels can be made from camera frames");
+    : preprocessing_(preprocessing),
+      input_(input),
+      images_(required_images(input.shape)),
+      frames_back_(slimpilot::frames_back(preprocessing, images_)),
+      kernels_(&kernels(isa)),
+      frame_w_(frame_w) {
   if (frame_h < 1 || frame_w < 1) throw Error("frames of " + size_text(frame_h, frame_w) + " hold no pixel");
   Preprocessing& p = preprocessing_;
   if (p.crop_top == 0 && p.crop_bottom == 0) p.crop_bottom = frame_h;
@@ -49,7 +52,7 @@ FrameInput::FrameInput(const Preprocessing& preprocessing, const TensorView& inp
     throw Error("the model keeps rows " + std::to_string(p.crop_top) + ":" + std::to_string(p.crop_bottom) +
                 ", but the frames have " + std::to_string(frame_h) +
                 " rows; give the rows to keep with --crop TOP:BOTTOM (0:0 keeps all)");
-  const int rows = p.crop_bottom - p.crop_top, height = input.shape[1], width = input.shape[2];
+  const int rows = p.crop_bottom - p.crop_top, height = images_.height, width = images_.width;
   if (!p.resize && (rows != height || frame_w != width))
     throw Error("the network wants images of " + size_text(height, width) + ", the frames are " + size_text(rows, frame_w) +
                 "; scale them with --resize " + size_text(height, width));
@@ -59,6 +62,9 @@ FrameInput::FrameInput(const Preprocessing& preprocessing, const TensorView& inp
   set_numbers(width);
   row_.resize(static_cast<size_t>(count_) + 64);
   resize_scratch_.resize(static_cast<size_t>(resize_scratch_bytes(width)));
+  if (sees_one_frame()) return;
+  kept_ = static_cast<size_t>(*std::ranges::max_element(frames_back_)) + 1;
+  history_.resize(kept_ * image_bytes());
 }
 
 void FrameInput::set_rows(int rows, int height) {
@@ -128,9 +134,29 @@ void FrameInput::store_row(const uint8_t* row, std::byte* target) noexcept {
   kernels_->quantize.f32_to_s16(quantize, {{real_row_.data(), nullptr}, target, nullptr});
 }
 
-void FrameInput::prepare(std::span<const uint8_t> frame, std::span<std::byte> target) noexcept {
+void FrameInput::prepare_image(std::span<const uint8_t> frame, std::span<std::byte> image) noexcept {
   const size_t row_bytes = static_cast<size_t>(count_) * element_size(input_.type);
-  for (size_t y = 0; y < rows_.size(); ++y) store_row(with_colors(resized_row(frame.data(), y)), target.data() + y * row_bytes);
+  for (size_t y = 0; y < rows_.size(); ++y) store_row(with_colors(resized_row(frame.data(), y)), image.data() + y * row_bytes);
+}
+
+void FrameInput::place_image(std::span<const std::byte> image, size_t i, std::span<std::byte> target) const noexcept {
+  if (!images_.stacked) {
+    std::memcpy(target.data() + i * image.size(), image.data(), image.size());
+    return;
+  }
+  const size_t pixel = 3 * element_size(input_.type), pitch = pixel * frames_back_.size();
+  const std::byte* from = image.data();
+  for (std::byte* to = target.data() + i * pixel; from < image.data() + image.size(); from += pixel, to += pitch)
+    std::memcpy(to, from, pixel);
+}
+
+void FrameInput::prepare(std::span<const uint8_t> frame, std::span<std::byte> target) noexcept {
+  if (sees_one_frame()) return prepare_image(frame, target);
+  const auto image = [&](size_t number) { return std::span(history_).subspan(number % kept_ * image_bytes(), image_bytes()); };
+  prepare_image(frame, image(seen_));
+  for (size_t i = 0; i < frames_back_.size(); ++i)
+    place_image(image(seen_ - std::min(seen_, static_cast<size_t>(frames_back_[i]))), i, target);
+  ++seen_;
 }
 
 }  // namespace slimpilot

@@ -129,5 +129,79 @@ TEST(FrameInput, ErrorsSayWhichOptionHelps) {
   EXPECT_EQ(message_of({.resize = true}, real_input(66, 200), 480, 0), "frames of 0x480 hold no pixel");
 }
 
+/// Frames of one colour each; a byte of the input then says which frame it is from.
+std::vector<uint8_t> plain_frame(int h, int w, uint8_t color) {
+  return std::vector<uint8_t>(static_cast<size_t>(h) * static_cast<size_t>(w) * 3, color);
+}
+
+/// The colours of the input's images after each of the frames 1, 2, … of a drive.
+std::vector<std::vector<int>> images_seen(const Preprocessing& p, const Shape& shape, int frames) {
+  FrameInput input(p, {.name = "image", .shape = shape}, 2, 4, Isa::reference);
+  std::vector<float> target(static_cast<size_t>(element_count(shape)));
+  const bool stacked = shape.size() == 4;
+  const size_t count = input.frames_back().size();
+  std::vector<std::vector<int>> seen;
+  for (int f = 1; f <= frames; ++f) {
+    input.prepare(plain_frame(2, 4, static_cast<uint8_t>(f)), std::as_writable_bytes(std::span(target)));
+    std::vector<int> images(count);
+    for (size_t i = 0; i < target.size(); ++i) {
+      const size_t image = stacked ? i / 3 % count : i / (2 * 4 * 3);
+      if (images[image] == 0) images[image] = static_cast<int>(target[i]);
+      EXPECT_EQ(images[image], target[i]) << "element " << i;
+    }
+    seen.push_back(images);
+  }
+  return seen;
+}
+
+TEST(FrameInput, SeveralImagesAreConsecutiveFrames) {
+  const std::vector<std::vector<int>> three{{1, 1, 1}, {1, 1, 2}, {1, 2, 3}, {2, 3, 4}, {3, 4, 5}};
+  EXPECT_EQ(images_seen({}, {1, 3, 2, 4, 3}, 5), three);
+  EXPECT_EQ(images_seen({}, {1, 2, 4, 9}, 5), three);
+  EXPECT_EQ(images_seen({}, {1, 2, 4, 6}, 3), (std::vector<std::vector<int>>{{1, 1}, {1, 2}, {2, 3}}));
+}
+
+TEST(FrameInput, PreprocessingChoosesTheFrames) {
+  const std::vector<std::vector<int>> expected{{1, 1, 1}, {2, 1, 1}, {3, 1, 1}, {4, 2, 1}, {5, 3, 2}};
+  EXPECT_EQ(images_seen({.frames_back = {0, 2, 3}}, {1, 3, 2, 4, 3}, 5), expected);
+  EXPECT_EQ(images_seen({.frames_back = {2}}, {1, 2, 4, 3}, 4), (std::vector<std::vector<int>>{{1}, {1}, {1}, {2}}));
+}
+
+TEST(FrameInput, ForgetsADrive) {
+  FrameInput input({}, {.name = "image", .shape = {1, 2, 4, 6}}, 2, 4, Isa::reference);
+  std::vector<float> target(48);
+  const auto bytes = std::as_writable_bytes(std::span(target));
+  input.prepare(plain_frame(2, 4, 1), bytes);
+  input.forget();
+  input.prepare(plain_frame(2, 4, 7), bytes);
+  EXPECT_EQ(target, std::vector<float>(48, 7));
+}
+
+/// Each image is what a network of one image gets, in every type and place.
+TEST(FrameInput, ImagesOfSeveralAreThoseOfOne) {
+  const Preprocessing p{.resize = true, .color = ColorOrder::bgr, .scale = {.01f, .02f, .015f}, .offset = {-1, 0, .5f}};
+  for (const ElementType type : {ElementType::s8, ElementType::s16}) {
+    TensorView one{.name = "image", .shape = {1, 5, 7, 3}, .type = type, .quantization = {{.0201f}, {3}}};
+    if (type == ElementType::s16) one.quantization.zero_point = {0};
+    TensorView stack = one, sequence = one;
+    stack.shape = {1, 5, 7, 6}, sequence.shape = {1, 2, 5, 7, 3};
+    const size_t pixel = 3 * element_size(type), bytes = one.bytes();
+    FrameInput for_one(p, one, 9, 11, Isa::reference), stacked(p, stack, 9, 11, Isa::reference);
+    FrameInput as_sequence(p, sequence, 9, 11, Isa::reference);
+    std::vector<std::byte> before, now(bytes), a(2 * bytes), b(2 * bytes);
+    for (uint64_t f = 1; f <= 2; ++f) {
+      const auto frame = random_frame(9, 11, f);
+      before = now;
+      for_one.prepare(frame, now), stacked.prepare(frame, a), as_sequence.prepare(frame, b);
+    }
+    EXPECT_TRUE(std::equal(before.begin(), before.end(), b.begin()) && std::equal(now.begin(), now.end(), b.begin() + bytes));
+    for (size_t i = 0; i < bytes; ++i) {
+      const size_t place = i / pixel * 2 * pixel + i % pixel;
+      ASSERT_EQ(a[place], before[i]);
+      ASSERT_EQ(a[place + pixel], now[i]);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace slimpilot

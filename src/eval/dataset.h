@@ -13,15 +13,25 @@
 
 namespace slimpilot {
 
-/// Reads frame i as network input. Recordings may have different sizes. Belongs to one thread.
+/// Reads frame i, and the frames before it that the network sees with it, as network input. Recordings may have different
+/// sizes. Belongs to one thread.
 class FrameReader {
  public:
   FrameReader(const Dataset& dataset, const Preprocessing& preprocessing, const TensorView& input, Isa isa);
   void read(size_t i, std::span<std::byte> target);
 
  private:
+  /// An image as it lies in a sequence, and of which frame it is.
+  struct Prepared {
+    FrameId id;
+    std::vector<std::byte> image;
+  };
+  std::span<const std::byte> image(const FrameId& id);
+
   const Dataset* dataset_;
   std::vector<FrameInput> inputs_;  // per recording
+  std::vector<Prepared> recent_;    // those that the next frame of a drive needs again; a ring
+  size_t next_ = 0;                 // in recent_
 };
 
 /// What the network says of every frame (integers dequantized), computed on all cores.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "graph/input_images.h"
 
 namespace slimpilot {
 namespace {
@@ -16,6 +17,8 @@ using nlohmann::json;
 
 constexpr ColorOrder kColors[] = {ColorOrder::rgb, ColorOrder::bgr, ColorOrder::yuv};
 constexpr int64_t kLargestCrop = 1 << 20;
+constexpr int kVersion = 2,
+              kVersionOfOneFrame = 1;  // older programs know nothing of frames_back, so it has a version of its own
 
 [[noreturn]] void malformed(const std::string& what) {
   throw Error("the metadata 'slimpilot' are malformed (" + what + "); write the model again");
@@ -34,10 +37,10 @@ float real(const json& number) {
   return static_cast<float>(value);
 }
 
-int row(const json& number) {
-  if (!number.is_number_integer()) malformed("a row is no integer");
+int whole(const json& number, int64_t largest) {
+  if (!number.is_number_integer()) malformed("a row or a frame is no integer");
   const int64_t value = number.get<int64_t>();
-  if (value < 0 || value > kLargestCrop) malformed("a row is out of range");
+  if (value < 0 || value > largest) malformed("a row or a frame is out of range");
   return static_cast<int>(value);
 }
 
@@ -50,8 +53,8 @@ Preprocessing read_preprocessing(const json& entry) {
   Preprocessing result;
   const json& crop = entry.at("crop");
   if (!crop.is_array() || crop.size() != 2) malformed("crop needs two rows");
-  result.crop_top = row(crop[0]);
-  result.crop_bottom = row(crop[1]);
+  result.crop_top = whole(crop[0], kLargestCrop);
+  result.crop_bottom = whole(crop[1], kLargestCrop);
   if (result.crop_top > result.crop_bottom) malformed("crop ends before it begins");
   result.resize = entry.at("resize").get<bool>();
   const std::string color = entry.at("color").get<std::string>();
@@ -60,6 +63,9 @@ Preprocessing read_preprocessing(const json& entry) {
   result.color = *known;
   read_three(entry.at("scale"), result.scale);
   read_three(entry.at("offset"), result.offset);
+  if (!entry.contains("frames_back")) return result;
+  if (!entry["frames_back"].is_array()) malformed("frames_back is no list");
+  for (const json& frames : entry["frames_back"]) result.frames_back.push_back(whole(frames, kMostFramesBack));
   return result;
 }
 
@@ -84,7 +90,8 @@ void reorder_outputs(const json& order, Graph& graph) {
 }
 
 void apply(const json& root, Graph& graph) {
-  if (root.at("version") != 1) throw Error("its metadata is of another version of slimpilot; use that version");
+  if (root.at("version") != kVersion && root.at("version") != kVersionOfOneFrame)
+    throw Error("its metadata is of another version of slimpilot; use that version");
   graph.name = root.at("name").get<std::string>();
   graph.preprocessing = read_preprocessing(root.at("preprocessing"));
   if (!root.at("outputs").is_array()) malformed("outputs is no list");
@@ -100,14 +107,15 @@ std::string metadata_of(const Graph& graph) {
   for (const OutputMeaning& m : graph.meaning)
     outputs.push_back({{"name", m.name}, {"unit", m.unit}, {"min", finite(m.min)}, {"max", finite(m.max)}});
   for (const ValueId id : graph.outputs) order.push_back(graph.value(id).name);
-  const json root = {{"version", 1},
+  json preprocessing = {{"crop", {p.crop_top, p.crop_bottom}},
+                        {"resize", p.resize},
+                        {"color", color_name(p.color)},
+                        {"scale", numbers(p.scale)},
+                        {"offset", numbers(p.offset)}};
+  if (!p.frames_back.empty()) preprocessing["frames_back"] = p.frames_back;
+  const json root = {{"version", p.frames_back.empty() ? kVersionOfOneFrame : kVersion},
                      {"name", graph.name},
-                     {"preprocessing",
-                      {{"crop", {p.crop_top, p.crop_bottom}},
-                       {"resize", p.resize},
-                       {"color", color_name(p.color)},
-                       {"scale", numbers(p.scale)},
-                       {"offset", numbers(p.offset)}}},
+                     {"preprocessing", std::move(preprocessing)},
                      {"outputs", std::move(outputs)},
                      {"output_order", std::move(order)}};
   try {

@@ -137,7 +137,7 @@ Graph network(Numbers numbers, bool integer_ends = false) {
     m.graph.outputs.push_back(y);
   }
   m.graph.name = "test \"network\" ü";
-  m.graph.preprocessing = {12, 30, true, ColorOrder::bgr, {1 / 255.f, .1f, 3.4e38f}, {-.5f, -0.f, 1e-45f}};
+  m.graph.preprocessing = {12, 30, true, ColorOrder::bgr, {1 / 255.f, .1f, 3.4e38f}, {-.5f, -0.f, 1e-45f}, {2}};
   m.graph.meaning = {{"v", "m/s", 0, 12.3f}, {"w", "rad/s", -3.1f, 3.1f}, {"c", "", 0, 1}, {"d", "", 0, 1}};
   return m.graph;
 }
@@ -319,7 +319,11 @@ TEST(Tflite, RefusesMalformedMetadata) {
                                  {"bgr", "gbr"},
                                  {"\"speed\"", "\"steering\""},
                                  {"true", "1"},
-                                 {"\"version\":1", "\"version\":2"},
+                                 {"\"version\":2", "\"version\":3"},
+                                 {"[2]", "[-2]"},
+                                 {"[2]", "[256]"},
+                                 {"[2]", "[0.5]"},
+                                 {"[2]", "2"},
                                  {"12.3", "1e99"}}) {
     std::string bad = good;
     bad.replace(bad.find(from), std::string(from).size(), to);

@@ -92,14 +92,16 @@ struct Node {
 enum class ColorOrder : uint8_t { rgb, bgr, yuv };
 std::string_view color_name(ColorOrder color);
 
-/// From a camera frame (RGB, 8 bits) to the graph's input, in this order: keep rows [crop_top, crop_bottom) (both 0: all),
-/// resize bilinearly to the input's height and width, reorder colours, x·scale + offset per channel (of 0…255 values).
+/// From a camera frame (RGB, 8 bits) to an image of the graph's input, in this order: keep rows [crop_top, crop_bottom) (both
+/// 0: all), resize bilinearly to the input's height and width, reorder colours, x·scale + offset per channel (of 0…255 values).
+/// Several images (graph/input_images.h) are earlier frames, each prepared in the same way.
 struct Preprocessing {
   int crop_top = 0, crop_bottom = 0;
   bool resize = false;  // false: the cropped frame must have the input's size
   ColorOrder color = ColorOrder::rgb;
   float scale[3] = {1, 1, 1};
   float offset[3] = {0, 0, 0};
+  std::vector<int> frames_back = {};  // how many frames before the newest each image is: {9, 5, 0}; empty: …, 2, 1, 0
   bool operator==(const Preprocessing&) const = default;
 };
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <functional>
@@ -12,6 +13,7 @@
 
 #include "base/error.h"
 #include "graph/edit.h"
+#include "graph/input_images.h"
 #include "graph/networks.h"
 
 namespace slimpilot {
@@ -46,6 +48,44 @@ std::string inference_error(Op op, const std::vector<Shape>& inputs) {
 
 void expect_contains(const std::string& text, const std::string& part) {
   EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in: " << text;
+}
+
+TEST(InputImages, OfSeveralInputsBecomeASequence) {
+  Graph graph;
+  const ValueId a = add_value(graph, "a", {1, 2, 4, 3}), b = add_value(graph, "b", {1, 2, 4, 3});
+  graph.inputs = {a, b};
+  graph.outputs = {append_node(graph, "joined", Concat{3}, {a, b})};
+  const Graph joined = join_image_inputs(graph);
+  EXPECT_EQ(to_text(joined),
+            "input camera_frames:f32[1x2x2x4x3]\n"
+            "camera_frames/rows:f32[1x4x4x3] = Reshape (camera_frames:f32[1x2x2x4x3])\n"
+            "a:f32[1x2x4x3] = Crop2D top 0 bottom 2 left 0 right 0 (camera_frames/rows:f32[1x4x4x3])\n"
+            "b:f32[1x2x4x3] = Crop2D top 2 bottom 0 left 0 right 0 (camera_frames/rows:f32[1x4x4x3])\n"
+            "joined:f32[1x2x4x6] = Concat axis 3 (a:f32[1x2x4x3], b:f32[1x2x4x3])\n"
+            "output joined:f32[1x2x4x6]\n");
+  EXPECT_EQ(join_image_inputs(joined), joined);
+  Graph scalars;
+  scalars.inputs = {add_value(scalars, "x", {1}), add_value(scalars, "y", {1})};
+  scalars.outputs = {append_node(scalars, "sum", Add{}, scalars.inputs)};
+  expect_contains(message_of([&] { join_image_inputs(scalars); }), "has 2 inputs, of which 'x' is 1;");
+  for (const Shape& other : {Shape{1, 2, 5, 3}, {1, 3}, {1, 2, 4, 6}}) {
+    Graph bad = graph;
+    bad.value(b).shape = other;
+    expect_contains(message_of([&] { join_image_inputs(bad); }), "'b' is " + shape_text(other));
+  }
+}
+
+TEST(InputImages, FollowFromTheShape) {
+  EXPECT_EQ(input_images({1, 5, 7, 3}), (InputImages{1, 5, 7, false}));
+  EXPECT_EQ(input_images({1, 5, 7, 9}), (InputImages{3, 5, 7, true}));
+  EXPECT_EQ(input_images({1, 4, 5, 7, 3}), (InputImages{4, 5, 7, false}));
+  for (const Shape& shape : {Shape{}, {1, 3}, {1, 5, 7, 4}, {2, 5, 7, 3}, {1, 4, 5, 7, 6}, {1, 1, 4, 5, 7, 3}}) {
+    EXPECT_EQ(input_images(shape), std::nullopt) << shape_text(shape);
+    EXPECT_THROW(required_images(shape), Error);
+  }
+  EXPECT_THROW(required_images({1, 257, 5, 7, 3}), Error);
+  EXPECT_EQ(text_of({3, 5, 7, true}, {9, 5, 0}), "3 images as channels, 9, 5 and 0 frames back");
+  EXPECT_EQ(text_of({1, 5, 7}, {2}), "1 image, 2 frames back");
 }
 
 TEST(Shapes, OfConvolutions) {
@@ -176,6 +216,13 @@ const Broken kBrokenRules[] = {
     {"written_twice", [](Graph& g) { g.nodes[1].output = g.nodes[0].output; }, "already written"},
     {"writes_constant", [](Graph& g) { g.nodes[1].output = g.nodes[0].inputs[1]; }, "already written"},
     {"unknown_result", [](Graph& g) { g.nodes[1].output = -5; }, "layer 'relu' writes a tensor that does not exist"},
+    {"images_missing",
+     [](Graph& g) {
+       g.preprocessing.frames_back = {1, 0};
+     },
+     "names 2 image(s), but the network's input is"},
+    {"future_frame", [](Graph& g) { g.preprocessing.frames_back = {-1}; }, "-1 frames back; it must be 0 to 255"},
+    {"ancient_frame", [](Graph& g) { g.preprocessing.frames_back = {256}; }, "256 frames back"},
     {"input_twice", [](Graph& g) { g.inputs.push_back(g.inputs[0]); }, "named twice"},
     {"input_unknown", [](Graph& g) { g.inputs[0] = 99; }, "does not exist"},
     {"constant_input", [](Graph& g) { g.inputs.push_back(g.nodes[0].inputs[1]); }, "is constant"},
@@ -387,6 +434,38 @@ TEST(Networks, HaveTheStudysParameters) {
   EXPECT_EQ(parameters("pilotnet"), 1'595'534);
   EXPECT_EQ(parameters("pilotnet_same"), 17'016'206);
   EXPECT_EQ(parameters("deepest_lstm_tiny_pilotnet"), 62'470);
+}
+
+/// Counted by hand from the layers; deeppilot has 1,181,697 for each output.
+TEST(Networks, HaveDeepLearningStudiosParameters) {
+  EXPECT_EQ(parameters("pilotnet_stacked"), 2'028'818);
+  EXPECT_EQ(parameters("pilotnet_x3"), 352'958);
+  EXPECT_EQ(parameters("pilotnet_x3_conv3d"), 730'766);
+  EXPECT_EQ(parameters("memdccp"), 910'694);
+  EXPECT_EQ(parameters("deeppilot"), 3'507'682);
+  const Graph three = make_network("deeppilot", 1, {.outputs = {{"v"}, {"w"}, {"vz"}}});
+  EXPECT_EQ(three.outputs.size(), 3u);
+  EXPECT_EQ(three.meaning.size(), 3u);
+}
+
+TEST(Networks, SeeTheFramesOfTheirDefinition) {
+  const auto seen = [](const char* name) {
+    const Graph graph = make_network(name, 1);
+    const InputImages images = required_images(graph.value(graph.inputs[0]).shape);
+    return text_of(images, frames_back(graph.preprocessing, images));
+  };
+  EXPECT_EQ(seen("pilotnet"), "1 image, 0 frames back");
+  EXPECT_EQ(seen("pilotnet_stacked"), "2 images as channels, 1 and 0 frames back");
+  for (const char* name : {"pilotnet_x3", "pilotnet_x3_conv3d", "memdccp"})
+    EXPECT_EQ(seen(name), "3 images as a sequence, 9, 5 and 0 frames back");
+}
+
+TEST(Networks, DropOnlyBeforeNodesThatTheyHave) {
+  for (const auto name : network_names()) {
+    const Graph graph = make_network(name, 1);
+    for (const DropoutAt& d : network_dropout(name))
+      EXPECT_EQ(std::ranges::count(graph.nodes, d.node, &Node::name), 1) << name << ' ' << d.node;
+  }
 }
 
 TEST(Networks, FollowTheirSeed) {

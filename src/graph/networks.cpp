@@ -1,123 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The networks of the reference study.
+// The networks by name, as DeepLearningStudio defines them.
 #include "graph/networks.h"
 
-#include <cmath>
-#include <numeric>
-#include <span>
+#include <algorithm>
+#include <array>
 
 #include "base/error.h"
-#include "base/random.h"
-#include "graph/edit.h"
+#include "graph/network_builder.h"
 
 namespace slimpilot {
 namespace {
-
-/// Adds layer after layer to a graph.
-class Builder {
- public:
-  Builder(std::string_view name, Shape input, uint64_t seed, const NetworkOptions& options)
-      : initialization_(options.initialization), random_(seed) {
-    graph_.name = name;
-    last_ = add_value(graph_, "image", std::move(input));
-    graph_.inputs = {last_};
-    graph_.preprocessing = {.crop_top = 240, .crop_bottom = 480, .resize = true};
-    graph_.meaning = options.outputs;
-  }
-
-  void batch_norm() {
-    const int c = shape()[3];
-    const std::string name = "batch_norm";
-    const auto vector = [&](const char* what, float value) {
-      return add_constant(graph_, name + "/" + what, {c}, std::vector<float>(static_cast<size_t>(c), value));
-    };
-    last_ = append_node(graph_, name, BatchNorm{},
-                        {last_, vector("gamma", 1), vector("beta", 0), vector("mean", 0), vector("variance", 1)});
-  }
-  void conv(int filters, int kernel, int stride, Padding padding) {
-    const std::string name = "conv" + std::to_string(++convs_);
-    const int c = shape()[3];
-    const ValueId w = random_weights(name + "/kernel", {filters, kernel, kernel, c}, kReluGain);
-    last_ = append_node(graph_, name, Conv2D{stride, stride, padding}, {last_, w, zeros(name + "/bias", filters)});
-    activation(name, ActivationKind::relu);
-  }
-  void dense(int units, ActivationKind kind = ActivationKind::relu) {
-    const std::string name = "dense" + std::to_string(++denses_);
-    const int inputs = shape()[1];
-    const ValueId w = random_weights(name + "/kernel", {units, inputs}, kReluGain);
-    last_ = append_node(graph_, name, Dense{}, {last_, w, zeros(name + "/bias", units)});
-    if (kind != ActivationKind::none) activation(name, kind);
-  }
-  /// Gates open half way and a cell passes twice through tanh, so a step shrinks small signals to a quarter.
-  void conv_lstm(int filters, int kernel, bool sequences) {
-    const std::string name = "conv_lstm" + std::to_string(++lstms_);
-    const int c = shape()[4];
-    const ValueId w = random_weights(name + "/kernel", {4 * filters, kernel, kernel, c}, kLstmGain);
-    const Shape recurrent{4 * filters, kernel, kernel, filters};
-    const ValueId r = initialization_ == Initialization::keras
-                          ? orthogonal_weights(name + "/recurrent_kernel", recurrent)
-                          : random_weights(name + "/recurrent_kernel", recurrent, kLstmGain);
-    const ValueId b = zeros(name + "/bias", 4 * filters);
-    for (int f = filters; f < 2 * filters; ++f) graph_.value(b).elements<float>()[static_cast<size_t>(f)] = 1;
-    last_ = append_node(graph_, name, ConvLstm2D{.return_sequences = sequences}, {last_, w, r, b});
-  }
-  void reshape(const std::string& name, Shape target) {
-    last_ = append_node(graph_, name, Reshape{std::move(target)}, {last_});
-  }
-  void flatten() { reshape("flatten", {1, static_cast<int>(element_count(shape()))}); }
-
-  const Shape& shape() const { return graph_.value(last_).shape; }
-  Preprocessing& preprocessing() { return graph_.preprocessing; }
-  Graph finish() {
-    graph_.outputs = {last_};
-    if (element_count(shape()) != std::ssize(graph_.meaning)) graph_.meaning.clear();
-    verify(graph_);
-    return std::move(graph_);
-  }
-
- private:
-  void activation(const std::string& layer, ActivationKind kind) {
-    last_ = append_node(graph_, layer + "/" + std::string(activation_name(kind)), Activation{kind}, {last_});
-  }
-  ValueId zeros(std::string name, int count) {
-    return add_constant(graph_, std::move(name), {count}, std::vector<float>(static_cast<size_t>(count)));
-  }
-  /// Uniform with variance gain / inputs per output, or Glorot's 2 / (inputs + outputs) over the window.
-  ValueId random_weights(std::string name, Shape shape, double gain) {
-    std::vector<float> weights(static_cast<size_t>(element_count(shape)));
-    const double count = static_cast<double>(weights.size()), inputs = count / shape[0], outputs = count / shape.back();
-    const double variance = initialization_ == Initialization::keras ? 2 / (inputs + outputs) : gain / inputs;
-    const double limit = std::sqrt(3 * variance);
-    for (float& w : weights) w = static_cast<float>(random_.uniform(-limit, limit));
-    return add_constant(graph_, std::move(name), std::move(shape), weights);
-  }
-  /// Rows [shape[0]] of length one at right angles: Gram-Schmidt on normally distributed numbers. Needs rows at least as long
-  /// as there are rows.
-  ValueId orthogonal_weights(std::string name, Shape shape) {
-    const auto rows = static_cast<size_t>(shape[0]), columns = static_cast<size_t>(element_count(shape)) / rows;
-    check(rows <= columns);
-    std::vector<double> q(rows * columns);
-    for (size_t row = 0; row < rows; ++row) {
-      const std::span current(q.data() + row * columns, columns);
-      for (double& x : current) x = random_.normal();
-      for (size_t other = 0; other < row; ++other) {
-        const double* direction = q.data() + other * columns;
-        const double part = std::inner_product(current.begin(), current.end(), direction, 0.0);
-        for (size_t i = 0; i < columns; ++i) current[i] -= part * direction[i];
-      }
-      const double length = std::sqrt(std::inner_product(current.begin(), current.end(), current.begin(), 0.0));
-      for (double& x : current) x /= length;
-    }
-    return add_constant(graph_, std::move(name), std::move(shape), std::vector<float>(q.begin(), q.end()));
-  }
-
-  static constexpr double kReluGain = 2, kLstmGain = 16;
-  Initialization initialization_;
-  Graph graph_;
-  Random random_;
-  ValueId last_;
-  int convs_ = 0, denses_ = 0, lstms_ = 0;
-};
 
 /// x/255.
 void normalize_unit(Preprocessing& p) {
@@ -133,51 +25,223 @@ void normalize_imagenet(Preprocessing& p) {
   }
 }
 
-void dense_layers(Builder& b, const std::vector<int>& units) {
-  b.flatten();
+/// Of ten consecutive frames the first, the fifth and the last.
+void see_ten_frames(Preprocessing& p) { p.frames_back = {9, 5, 0}; }
+
+void dense_layers(NetworkBuilder& b, const std::vector<int>& units) {
   for (size_t i = 0; i + 1 < units.size(); ++i) b.dense(units[i]);
   b.dense(units.back(), ActivationKind::none);
 }
 
-Graph pilotnet(std::string_view name, const NetworkWidths& widths, uint64_t seed, const NetworkOptions& options) {
-  const Padding padding = name == "pilotnet_same" ? Padding::same : Padding::valid;
-  Builder b(name, {1, 66, 200, 3}, seed, options);
-  if (padding == Padding::same)
+/// PilotNet's convolutions: three of 5×5 that halve the image, then 3×3.
+void pilotnet_convs(NetworkBuilder& b, const std::vector<int>& filters, Padding padding) {
+  for (size_t i = 0; i < filters.size(); ++i) b.conv({filters[i], i < 3 ? 5 : 3, i < 3 ? 2 : 1, padding});
+}
+
+struct Request {
+  std::string_view name;
+  const NetworkWidths& widths;
+  uint64_t seed;
+  const NetworkOptions& options;
+};
+
+Graph pilotnet(const Request& r) {
+  const bool same = r.name == "pilotnet_same", stacked = r.name == "pilotnet_stacked";
+  NetworkBuilder b(r.name, {1, 66, 200, stacked ? 6 : 3}, r.seed, r.options);
+  if (same)
     normalize_imagenet(b.preprocessing());
   else
     normalize_unit(b.preprocessing());
   b.batch_norm();
-  for (size_t i = 0; i < widths.convs.size(); ++i) b.conv(widths.convs[i], i < 3 ? 5 : 3, i < 3 ? 2 : 1, padding);
-  dense_layers(b, widths.dense);
+  pilotnet_convs(b, r.widths.convs, same ? Padding::same : Padding::valid);
+  b.flatten();
+  dense_layers(b, r.widths.dense);
   return b.finish();
 }
 
-Graph deepest_lstm_tiny_pilotnet(std::string_view name, const NetworkWidths& widths, uint64_t seed,
-                                 const NetworkOptions& options) {
-  Builder b(name, {1, 50, 100, 3}, seed, options);
+Graph deepest_lstm_tiny_pilotnet(const Request& r) {
+  NetworkBuilder b(r.name, {1, 50, 100, 3}, r.seed, r.options);
   normalize_imagenet(b.preprocessing());
-  for (const int filters : widths.convs) b.conv(filters, 3, 2, Padding::valid);
+  for (const int filters : r.widths.convs) b.conv({filters, 3, 2});
   const Shape image = b.shape();
   b.reshape("reshape", {1, 1, image[1], image[2], image[3]});
-  for (size_t i = 0; i < widths.lstms.size(); ++i) b.conv_lstm(widths.lstms[i], 5, i + 1 < widths.lstms.size());
-  dense_layers(b, widths.dense);
+  for (size_t i = 0; i < r.widths.lstms.size(); ++i) b.conv_lstm(r.widths.lstms[i], 5, i + 1 < r.widths.lstms.size());
+  b.flatten();
+  dense_layers(b, r.widths.dense);
   return b.finish();
+}
+
+Graph pilotnet_x3(const Request& r) {
+  NetworkBuilder b(r.name, {1, 3, 50, 100, 3}, r.seed, r.options);
+  normalize_imagenet(b.preprocessing());
+  see_ten_frames(b.preprocessing());
+  b.batch_norm();
+  b.frames();
+  pilotnet_convs(b, r.widths.convs, Padding::same);
+  const int frames = b.shape()[0];
+  b.reshape("flatten", {1, frames, static_cast<int>(element_count(b.shape())) / frames});
+  for (size_t i = 0; i < r.widths.lstms.size(); ++i) b.lstm(r.widths.lstms[i], i + 1 < r.widths.lstms.size());
+  dense_layers(b, r.widths.dense);
+  return b.finish();
+}
+
+/// PilotNet's convolutions over three frames: three of 5×5×5 that halve image and time, then 3×3×3. The result is one frame.
+void pilotnet_convs3d(NetworkBuilder& b, const std::vector<int>& filters, bool normalized) {
+  for (size_t i = 0; i < filters.size(); ++i) {
+    if (i > 0) b.sequence();
+    b.conv3d(filters[i], i < 3 ? 5 : 3, i < 3 ? 2 : 1);
+    if (normalized) b.batch_norm();
+  }
+}
+
+Graph pilotnet_x3_conv3d(const Request& r) {
+  NetworkBuilder b(r.name, {1, 3, 66, 200, 3}, r.seed, r.options);
+  normalize_imagenet(b.preprocessing());
+  see_ten_frames(b.preprocessing());
+  b.batch_norm();
+  pilotnet_convs3d(b, r.widths.convs, true);
+  b.global_average_pool();
+  for (size_t i = 0; i + 1 < r.widths.dense.size(); ++i) {
+    b.dense(r.widths.dense[i]);
+    b.batch_norm();
+  }
+  b.dense(r.widths.dense.back(), ActivationKind::none);
+  return b.finish();
+}
+
+Graph memdccp(const Request& r) {
+  NetworkBuilder b(r.name, {1, 3, 50, 100, 3}, r.seed, r.options);
+  normalize_imagenet(b.preprocessing());
+  see_ten_frames(b.preprocessing());
+  b.batch_norm();
+  pilotnet_convs3d(b, r.widths.convs, false);
+  const Shape image = b.shape();
+  // So it is defined: the same numbers in another shape, not another order. Rows become channels, and channels columns.
+  b.reshape("reshape", {1, 1, image[2], image[3], image[1]});
+  for (size_t i = 0; i < r.widths.lstms.size(); ++i) b.conv_lstm(r.widths.lstms[i], 5, i + 1 < r.widths.lstms.size());
+  b.flatten();
+  dense_layers(b, r.widths.dense);
+  return b.finish();
+}
+
+/// Four branches side by side; `filters`: reduced and full 3×3, reduced and full 5×5, pooled, 1×1. The first module reduces for
+/// 5×5 with 3×3 cells, and the last branch has no activation.
+void inception(NetworkBuilder& b, const std::array<int, 6>& filters, bool is_first) {
+  const ValueId input = b.last();
+  b.conv({filters[0], 1});
+  b.conv({filters[1], 3, 1, Padding::same});
+  const ValueId by3 = b.last();
+  b.go_back_to(input);
+  b.conv({filters[2], is_first ? 3 : 1});
+  if (is_first) b.pad(3);  // one cell more than `same`, for those that the 3×3 took
+  b.conv({filters[3], 5, 1, is_first ? Padding::valid : Padding::same});
+  const ValueId by5 = b.last();
+  b.go_back_to(input);
+  b.max_pool(3, 1);
+  b.pad(1);
+  b.conv({filters[4], 1});
+  const ValueId pooled = b.last();
+  b.go_back_to(input);
+  b.conv({filters[5], 1, 1, Padding::valid, false});
+  b.concat_channels({b.last(), by3, by5, pooled});
+}
+
+/// Rojas-Perez and Martinez-Carranza 2020. One head per output.
+Graph deeppilot(const Request& r) {
+  NetworkBuilder b(r.name, {1, 224, 224, 3}, r.seed, r.options);
+  normalize_unit(b.preprocessing());
+  const std::vector<int>& convs = r.widths.convs;
+  const auto module = [&](size_t first) {
+    std::array<int, 6> filters;
+    std::copy_n(convs.begin() + static_cast<std::ptrdiff_t>(first), filters.size(), filters.begin());
+    inception(b, filters, first == 3);
+  };
+  constexpr float epsilon = 1e-5f;
+  b.conv({convs[0], 7, 2});
+  b.max_pool(3, 2);
+  b.batch_norm(epsilon);
+  b.relu("batch_norm");
+  b.conv({convs[1], 1});
+  b.conv({convs[2], 3});
+  b.batch_norm(epsilon);
+  b.relu("batch_norm2");
+  b.max_pool(3, 2);
+  module(3);
+  module(9);
+  b.max_pool(3, 2);
+  module(15);
+  b.average_pool(5, 3);
+  b.conv({convs[21], 1});
+  b.flatten();
+  const ValueId features = b.last();
+  for (int head = 0; head < r.widths.dense[1]; ++head) {
+    b.go_back_to(features);
+    b.dense(r.widths.dense[0]);
+    b.dense(1, ActivationKind::none);
+    b.output();
+  }
+  return b.finish();
+}
+
+const std::vector<int> kPilotNetConvs{24, 36, 48, 64, 64}, kPilotNetDense{1164, 100, 50, 10, 2};
+
+struct Network {
+  std::string_view name;
+  Graph (*make)(const Request&);
+  NetworkWidths widths;
+  std::vector<DropoutAt> dropout = {};
+};
+
+const std::vector<Network>& networks() {
+  static const std::vector<Network> all{
+      {"pilotnet", pilotnet, {kPilotNetConvs, {}, kPilotNetDense}},
+      {"pilotnet_same", pilotnet, {kPilotNetConvs, {}, kPilotNetDense}},
+      {"deepest_lstm_tiny_pilotnet", deepest_lstm_tiny_pilotnet, {{8, 8, 8}, {8, 8, 8}, {50, 10, 2}}, {{"reshape", .2}}},
+      {"pilotnet_stacked", pilotnet, {{36, 48, 64, 80, 80}, {}, kPilotNetDense}},
+      {"pilotnet_x3", pilotnet_x3, {kPilotNetConvs, {4, 4, 4, 4}, kPilotNetDense}},
+      {"pilotnet_x3_conv3d",
+       pilotnet_x3_conv3d,
+       {kPilotNetConvs, {}, kPilotNetDense},
+       {{"sequence1", .25},
+        {"sequence2", .25},
+        {"sequence3", .25},
+        {"sequence4", .25},
+        {"global_average", .25},
+        {"dense2", .5},
+        {"dense3", .5},
+        {"dense4", .5},
+        {"dense5", .5}}},
+      {"memdccp", memdccp, {kPilotNetConvs, {8, 8, 8, 8}, {50, 10, 2}}},
+      {"deeppilot",
+       deeppilot,
+       {{64, 64, 192, 96, 128, 16, 32, 32, 64, 128, 192, 32, 96, 64, 128, 96, 208, 16, 48, 64, 192, 128}, {}, {1024, 2}}}};
+  return all;
+}
+
+const Network& network(std::string_view name) {
+  const auto found = std::ranges::find(networks(), name, &Network::name);
+  if (found != networks().end()) return *found;
+  std::string known;
+  for (const Network& n : networks())
+    known += (known.empty() ? "" : n.name == networks().back().name ? " and " : ", ") + std::string(n.name);
+  throw Error("there is no network '" + std::string(name) + "'; the networks are " + known);
 }
 
 }  // namespace
 
-std::vector<std::string_view> network_names() { return {"pilotnet", "pilotnet_same", "deepest_lstm_tiny_pilotnet"}; }
-
-NetworkWidths network_widths(std::string_view name) {
-  if (name == "pilotnet" || name == "pilotnet_same")
-    return {.convs = {24, 36, 48, 64, 64}, .lstms = {}, .dense = {1164, 100, 50, 10, 2}};
-  if (name == "deepest_lstm_tiny_pilotnet") return {.convs = {8, 8, 8}, .lstms = {8, 8, 8}, .dense = {50, 10, 2}};
-  throw Error("there is no network '" + std::string(name) +
-              "'; the networks are pilotnet, pilotnet_same and deepest_lstm_tiny_pilotnet");
+std::vector<std::string_view> network_names() {
+  std::vector<std::string_view> names;
+  for (const Network& n : networks()) names.push_back(n.name);
+  return names;
 }
 
+NetworkWidths network_widths(std::string_view name) { return network(name).widths; }
+
+std::vector<DropoutAt> network_dropout(std::string_view name) { return network(name).dropout; }
+
 Graph make_network(std::string_view name, uint64_t seed, const NetworkOptions& options) {
-  NetworkWidths widths = network_widths(name);
+  const Network& known = network(name);
+  NetworkWidths widths = known.widths;
   if (options.widths) {
     check(widths.convs.size() == options.widths->convs.size() && widths.lstms.size() == options.widths->lstms.size() &&
           widths.dense.size() == options.widths->dense.size());
@@ -185,7 +249,7 @@ Graph make_network(std::string_view name, uint64_t seed, const NetworkOptions& o
   } else {
     widths.dense.back() = static_cast<int>(options.outputs.size());
   }
-  return widths.lstms.empty() ? pilotnet(name, widths, seed, options) : deepest_lstm_tiny_pilotnet(name, widths, seed, options);
+  return known.make({known.name, widths, seed, options});
 }
 
 }  // namespace slimpilot

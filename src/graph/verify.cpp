@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "graph/edit.h"
 #include "graph/graph.h"
+#include "graph/input_images.h"
 
 namespace slimpilot {
 namespace {
@@ -109,6 +110,7 @@ void verify(const Graph& graph) {
                   shape_text(graph.value(node.output).shape));
     verify_types(graph, node);
   }
+  verify_frames_back(graph);
   int64_t results = 0;
   for (const ValueId id : graph.outputs) {
     if (!known(id) || !ready.contains(id) || graph.value(id).is_constant())

@@ -2,7 +2,8 @@
 // Before: conv → BatchNorm, or BatchNorm → valid conv.   After: one conv with other weights and bias.
 // y = s·x + t with s = γ/√(σ² + ε), t = β − s·μ (Ioffe, Szegedy 2015). Behind a layer: w' = s·w, b' = s·b + t. In front of a
 // `valid` convolution or a dense layer: w' = w·s per input channel, b' = b + Σ w·t. A `same` convolution pads with zeros after
-// the normalisation, so t cannot go into its bias; there it becomes a depthwise 1×1 convolution (other ranks: Mul and Add).
+// the normalisation, so t cannot go into its bias; there it becomes a depthwise 1×1 convolution (of a sequence: of its frames;
+// other ranks: Mul and Add).
 #include <cmath>
 
 #include "graph/edit.h"
@@ -70,17 +71,37 @@ bool takes_shift(const Op& op) {
   return std::holds_alternative<Dense>(op) || (conv != nullptr && conv->padding == Padding::valid);
 }
 
+void lower_to_depthwise(Graph& graph, Node& node, const Affine& affine) {
+  const int channels = static_cast<int>(affine.scale.size());
+  const ValueId w = add_constant(graph, node.name + "/scale", {1, 1, 1, channels}, to_floats(affine.scale));
+  const ValueId b = add_constant(graph, node.name + "/shift", {channels}, to_floats(affine.shift));
+  node.op = DepthwiseConv2D{};
+  node.inputs = {node.inputs[0], w, b};
+}
+
+/// A sequence [1,T,H,W,C] as a batch of frames, and back: `index` is that of the node that computes on images.
+void put_frames_around(Graph& graph, size_t index) {
+  Node& node = graph.nodes[index];
+  const Shape sequence = graph.value(node.output).shape;
+  const Shape images(sequence.begin() + 1, sequence.end());
+  Node before{node.name + "/frames", Reshape{images}, {node.inputs[0]}, add_value(graph, node.name + "/frames", images)};
+  Node after{node.name + "/sequence", Reshape{sequence}, {}, node.output};
+  node.inputs[0] = before.output;
+  node.output = add_value(graph, node.name + "/images", images);
+  after.inputs = {node.output};
+  const auto place = graph.nodes.begin() + static_cast<ptrdiff_t>(index);
+  graph.nodes.insert(graph.nodes.insert(place + 1, std::move(after)) - 1, std::move(before));
+}
+
 /// The BatchNorm as ops that every runtime has: 1×1 depthwise on images, Mul and Add elsewhere.
 void lower(Graph& graph, size_t index, const Affine& affine) {
   Node& node = graph.nodes[index];
   const Shape shape = graph.value(node.output).shape;
   const int channels = shape.back();
-  if (shape.size() == 4) {
-    const ValueId w = add_constant(graph, node.name + "/scale", {1, 1, 1, channels}, to_floats(affine.scale));
-    const ValueId b = add_constant(graph, node.name + "/shift", {channels}, to_floats(affine.shift));
-    node.op = DepthwiseConv2D{};
-    node.inputs = {node.inputs[0], w, b};
-    return;
+  if (shape.size() == 4) return lower_to_depthwise(graph, node, affine);
+  if (shape.size() == 5 && shape[0] == 1) {
+    lower_to_depthwise(graph, node, affine);
+    return put_frames_around(graph, index);
   }
   std::vector<float> scale, shift;
   for (int64_t i = 0; i < element_count(shape); ++i) {

@@ -96,6 +96,14 @@ TEST(FoldBatchNorm, LeadingBeforeSameConvolutionBecomesDepthwise) {
   expect_same_results(before, after);
 }
 
+TEST(FoldBatchNorm, OnSequencesIsThatOfTheirFrames) {
+  TestNetwork n({1, 3, 4, 5, 2});
+  n.batch_norm("norm").node("frames", Reshape{{3, 4, 5, 2}}).conv("conv", 4, 3, {1, 1, Padding::same});
+  const Graph before = n.finish(), after = fold_batch_norm(before);
+  EXPECT_EQ(ops_of(after), (Names{"Reshape", "DepthwiseConv2D", "Reshape", "Reshape", "Conv2D"}));
+  expect_same_results(before, after);
+}
+
 TEST(FoldBatchNorm, OnVectorsBecomesMulAndAdd) {
   const Graph before = TestNetwork({1, 6}).batch_norm("norm").activation("tanh", ActivationKind::tanh).finish();
   const Graph after = fold_batch_norm(before);

@@ -29,6 +29,8 @@ std::string settings_text(const Graph& graph, const TrainData& data, const Train
   text << "network: " << graph.name << ' ' << hash_of(graph) << "\nrows: " << p.crop_top << ':' << p.crop_bottom
        << "\ncolor: " << color_name(p.color) << "\nnormalize:";
   for (int c = 0; c < 3; ++c) text << ' ' << p.scale[c] << ',' << p.offset[c];
+  if (!p.frames_back.empty()) text << "\nframes back:";
+  for (const int frames : p.frames_back) text << ' ' << frames;
   text << "\noutputs:";
   for (const LabelColumn& c : data.training.columns) text << ' ' << c.name << ':' << c.min << ':' << c.max;
   text << "\ntraining: " << dataset_text(data.training) << "\nvalidation: " << dataset_text(data.validation)

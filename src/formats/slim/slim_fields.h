@@ -40,7 +40,9 @@ auto fields(Is<Quantization> auto& q) { return std::tie(q.scale, q.zero_point, q
 auto fields(Is<Constraint> auto& c) { return std::tie(c.keep_zeros, c.max_distinct, c.fake_quantized); }
 auto fields(Is<Value> auto& v) { return std::tie(v.name, v.shape, v.type, v.quantization, v.encoding, v.constraint); }
 auto fields(Is<Node> auto& n) { return std::tie(n.name, n.op, n.inputs, n.output); }
-auto fields(Is<Preprocessing> auto& p) { return std::tie(p.crop_top, p.crop_bottom, p.resize, p.color, p.scale, p.offset); }
+auto fields(Is<Preprocessing> auto& p) {
+  return std::tie(p.crop_top, p.crop_bottom, p.resize, p.color, p.scale, p.offset, p.frames_back);
+}
 auto fields(Is<OutputMeaning> auto& m) { return std::tie(m.name, m.unit, m.min, m.max); }
 auto fields(Is<Graph> auto& g) { return std::tie(g.name, g.values, g.nodes, g.inputs, g.outputs, g.preprocessing, g.meaning); }
 auto fields(Is<SlimStream> auto& s) { return std::tie(s.codec, s.bytes, s.stored_bytes); }

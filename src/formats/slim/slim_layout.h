@@ -27,7 +27,7 @@ struct SlimHeader {
 };
 static_assert(sizeof(SlimHeader) == 40);
 inline constexpr uint8_t kSlimMagic[8] = {0x89, 'S', 'L', 'I', 'M', '\r', '\n', 0x1a};
-inline constexpr uint32_t kSlimVersion = 2;
+inline constexpr uint32_t kSlimVersion = 3;
 inline constexpr uint64_t kMostSlimWeights = uint64_t{1} << 31;
 /// Whether a description may unpack to so many bytes; one that may not is stored as it is.
 constexpr bool is_slim_description(uint64_t bytes, uint64_t stored_bytes) {

@@ -85,7 +85,7 @@ Graph network_of_the_first_ops() {
   x = append_node(g, "real", Dequantize{}, {x});
   x = append_node(g, "dense", Dense{ActivationKind::relu_0_to_1}, {x, weights("dense/w", {2, count}), weights("dense/b", {2})});
   g.outputs = {x, a};
-  g.preprocessing = {12, 30, true, ColorOrder::yuv, {1 / 255.f, .1f, 3.4e38f}, {-.5f, -0.f, 1e-45f}};
+  g.preprocessing = {12, 30, true, ColorOrder::yuv, {1 / 255.f, .1f, 3.4e38f}, {-.5f, -0.f, 1e-45f}, {2}};
   g.meaning.assign(static_cast<size_t>(count) + 2, {"v", "m/s", -3.5f, 12.3f});
   g.value(gamma).constraint = {true, 16, false};
   g.value(beta).constraint = {false, 0, true};
@@ -174,8 +174,8 @@ Graph golden_network() {
   return graph;
 }
 
-TEST(Slim, ReadsGoldenFilesOfVersion2) {
-  for (const char* name : {"version2.slim", "version2_plain.slim"}) {
+TEST(Slim, ReadsGoldenFilesOfVersion3) {
+  for (const char* name : {"version3.slim", "version3_plain.slim"}) {
     std::ifstream file(std::string(SOURCE_DIR "/tests/golden/slim/") + name, std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(file)), {});
     EXPECT_TRUE(read_slim(std::as_bytes(std::span(bytes))) == golden_network()) << name;
@@ -321,7 +321,7 @@ TEST(Slim, SaysWhatIsWrongWithAFile) {
   EXPECT_EQ(complaint(std::span(good).first(20)), "the file is damaged: it ends within its header; copy it again");
   EXPECT_EQ(
       complaint_after(good, [](SlimHeader& h) { h.version = 1; }),
-      "has version 1 of the .slim format, and this program reads version 2; use a slimpilot of the file's time or convert "
+      "has version 1 of the .slim format, and this program reads version 3; use a slimpilot of the file's time or convert "
       "the model again");
   Bytes longer = good;
   longer.push_back(std::byte{0});

@@ -12,16 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "graph/graph.h"
+#include "graph/networks.h"
 #include "training/libtorch/learned_ranges.h"
 
 namespace slimpilot {
-
-/// During training, each number that `node` reads is zeroed with probability `rate`, the others scaled by 1/(1 − rate).
-struct DropoutAt {
-  std::string node;
-  double rate;
-};
 
 /// How forward() computes. Without training, BatchNorm uses its running statistics and nothing is dropped.
 struct ForwardMode {

@@ -96,10 +96,10 @@ class Trainer {
   }
 
  private:
-  /// The dropout that the study's networks have while they learn.
+  /// Of a network by name; other untrained graphs, as tests have, drop nothing.
   static std::vector<DropoutAt> dropout_of(const Graph& graph) {
-    if (graph.name == "deepest_lstm_tiny_pilotnet") return {{"reshape", .2}};
-    return {};
+    const auto names = network_names();
+    return std::ranges::find(names, graph.name) == names.end() ? std::vector<DropoutAt>{} : network_dropout(graph.name);
   }
 
   EpochResult run_epoch() {
@@ -139,7 +139,7 @@ class Trainer {
     ++steps_;
     ForwardMode mode{.training = true, .generator = generator};
     if (options_.is_new) mode.statistics_momentum = std::max(mode.statistics_momentum, 1.0 / static_cast<double>(steps_));
-    const at::Tensor loss = at::mse_loss(network_.forward(images(count), mode), wanted(count));
+    const at::Tensor loss = at::mse_loss(network_.forward(inputs(count), mode), wanted(count));
     loss.backward();
     for (size_t i = 0; i < network_.parameters().size(); ++i) {
       at::Tensor& tensor = network_.parameters()[i].tensor;
@@ -172,7 +172,7 @@ class Trainer {
       for (size_t i = first; i < std::min(first + kValidationBatch, data_.validation.size()); ++i)
         samples.push_back({static_cast<uint32_t>(i), false});
       frames_.validation.read(samples, {}, 0, 0, batch_);
-      const at::Tensor error = network_.forward(images(samples.size())) - wanted(samples.size());
+      const at::Tensor error = network_.forward(inputs(samples.size())) - wanted(samples.size());
       result.validation_loss += error.square().sum().item<double>();
       result.validation_mae += error.abs().sum().item<double>();
     }
@@ -181,8 +181,10 @@ class Trainer {
     result.validation_mae /= count;
   }
 
-  at::Tensor images(size_t count) const {
-    return tensor_of(batch_.images, {static_cast<int64_t>(count), input_[1], input_[2], input_[3]});
+  at::Tensor inputs(size_t count) const {
+    std::vector<int64_t> shape(input_.begin(), input_.end());
+    shape[0] = static_cast<int64_t>(count);
+    return tensor_of(batch_.inputs, shape);
   }
   at::Tensor labels(size_t count) const {
     return tensor_of(batch_.labels, {static_cast<int64_t>(count), static_cast<int64_t>(batch_.labels.size() / count)});
@@ -192,7 +194,7 @@ class Trainer {
   at::Tensor wanted(size_t count) const {
     if (!teacher_) return labels(count);
     const at::NoGradGuard no_gradients;
-    return labels(count).lerp(teacher_->forward(images(count)), options_.teacher_share);
+    return labels(count).lerp(teacher_->forward(inputs(count)), options_.teacher_share);
   }
 
   std::vector<float> weights() const {

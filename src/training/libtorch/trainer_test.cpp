@@ -187,14 +187,50 @@ TEST_F(Training, BatchesAreWhatTheEngineReads) {
     cache.read(samples, {}, 1, 0, batch);
     const Plan plan(graph);
     FrameInput prepare(graph.preprocessing, plan.inputs()[0], 24, 40, plan.isa());
-    std::vector<float> expected(cache.image_elements());
+    std::vector<float> expected(cache.input_elements());
     for (size_t i = 0; i < 2; ++i) {
       prepare.prepare(read_image(data_.validation.frame(samples[i].frame).image).pixels,
                       std::as_writable_bytes(std::span(expected)));
       EXPECT_TRUE(
-          std::equal(expected.begin(), expected.end(), batch.images.begin() + static_cast<ptrdiff_t>(i * expected.size())));
+          std::equal(expected.begin(), expected.end(), batch.inputs.begin() + static_cast<ptrdiff_t>(i * expected.size())));
     }
   }
+}
+
+TEST_F(Training, BatchesOfSeveralFramesAreWhatADriveShows) {
+  Dataset some = data_.validation;
+  some.frames = {{0, 0}, {0, 1}, {0, 7}};
+  for (const Shape& shape : {Shape{1, 12, 20, 9}, Shape{1, 3, 12, 20, 3}}) {
+    Graph graph = TestNetwork(shape).flatten().dense("out", 2).finish();
+    graph.preprocessing = {.resize = true, .color = ColorOrder::bgr, .scale = {.1f, .2f, .3f}, .frames_back = {4, 1, 0}};
+    const FrameCache cache(some, graph, "reading", {});
+    const Sample samples[] = {{2, false}, {0, false}, {1, false}};
+    Batch batch;
+    cache.read(samples, {}, 1, 0, batch);
+    ASSERT_EQ(batch.inputs.size(), 3 * 12 * 20 * 9u);
+    FrameInput camera(graph.preprocessing, {.shape = shape}, 24, 40, selected_isa());
+    std::vector<float> expected(cache.input_elements());
+    for (size_t f = 0; f < 8; ++f) {
+      camera.prepare(read_image(some.recordings[0].frames[f].image).pixels, std::as_writable_bytes(std::span(expected)));
+      const auto sample = std::ranges::find_if(samples, [&](const Sample& x) { return some.frames[x.frame].frame == f; });
+      if (sample == std::end(samples)) continue;
+      const auto place = (sample - std::begin(samples)) * static_cast<ptrdiff_t>(expected.size());
+      EXPECT_TRUE(std::equal(expected.begin(), expected.end(), batch.inputs.begin() + place)) << f;
+    }
+  }
+}
+
+TEST_F(Training, AllImagesOfAnInputAreChangedAlike) {
+  Graph graph = TestNetwork({1, 2, 24, 40, 3}).flatten().dense("out", 2).finish();
+  graph.preprocessing.frames_back = {0, 0};
+  const FrameCache cache(data_.validation, graph, "reading", {});
+  const Sample samples[] = {{7, true}, {7, false}};
+  Batch batch;
+  cache.read(samples, parse_augmentations({"all", "shift"}), 1, 0, batch);
+  const auto image = [&](ptrdiff_t i) { return std::span(batch.inputs).subspan(static_cast<size_t>(i) * 2880, 2880); };
+  EXPECT_TRUE(std::ranges::equal(image(0), image(1)));
+  EXPECT_TRUE(std::ranges::equal(image(2), image(3)));
+  EXPECT_FALSE(std::ranges::equal(image(0), image(2)));
 }
 
 }  // namespace
