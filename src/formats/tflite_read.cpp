@@ -11,6 +11,7 @@
 #include "formats/formats.h"
 #include "formats/fused_clamps.h"
 #include "formats/metadata.h"
+#include "formats/symmetric_weights.h"
 #include "formats/tflite_read_ops.h"
 #include "formats/tflite_sparse.h"
 #include "graph/edit.h"
@@ -148,6 +149,8 @@ void read_tensors(const Model& model, const SubGraph& subgraph, TfliteReading& r
     }
     Value& value = reading.graph.values.back();
     if (value.name.empty()) value.name = place;
+    reading.was_unsigned.push_back(value.type == ElementType::u8 && value.quantization);
+    if (reading.was_unsigned.back()) make_signed(value);
     reading.stands_for.push_back(static_cast<ValueId>(i));
   }
 }
