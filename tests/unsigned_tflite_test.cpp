@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -178,6 +179,24 @@ TEST(UnsignedTflite, EndsAreInt8OfTheSameNumbers) {
   EXPECT_TRUE(parsed(to_tflite(graph)) == graph);
 }
 
+std::string complaint(const std::string& bytes) {
+  try {
+    parsed(bytes);
+    return {};
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    return text.substr(text.find(".tflite: ") + 9);
+  }
+}
+
+TEST(UnsignedTflite, NamesZeroPointsOutsideTheirType) {
+  for (const int zero : {-1, 256, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()}) {
+    Layer l = layer(Conv2D{}, {4, 3, 3, kChannels}, 128, 100);
+    l.weight_zero = zero;
+    EXPECT_EQ(complaint(file_of(l)), "tensor 1 'weights' has a zero point outside its type") << zero;
+  }
+}
+
 std::string averaging(int window, int stride, Padding padding) {
   Graph graph;
   const ValueId x = add_value(graph, "image", {1, kHeight, kWidth, kChannels}, ElementType::s8);
@@ -195,13 +214,7 @@ std::string averaging(int window, int stride, Padding padding) {
   }
   flatbuffers::FlatBufferBuilder builder;
   builder.Finish(tflite_schema::Model::Pack(builder, &model), "TFL3");
-  try {
-    parsed({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
-    return {};
-  } catch (const Error& error) {
-    const std::string text = error.what();
-    return text.substr(text.find("operator"));
-  }
+  return complaint({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
 }
 
 TEST(UnsignedTflite, RefusesAveragesThatRoundOtherwise) {

@@ -71,11 +71,16 @@ void make_signed(Value& value) {
   value.type = ElementType::s8;
   for (std::byte& b : value.data) b ^= std::byte{0x80};
   if (value.quantization)
-    for (int32_t& zero : value.quantization->zero_point) zero -= 128;
+    for (int32_t& zero : value.quantization->zero_point) {
+      if (zero < 0 || zero > 255) throw Error("has a zero point outside its type");
+      zero -= 128;
+    }
 }
 
 SymmetricLayer symmetric_layer(const Op& op, const Value& weights, const std::function<void(size_t)>& take) {
   check(weights.type == ElementType::s8 && weights.quantization && !weights.shape.empty());
+  for (const int32_t zero : weights.quantization->zero_point)
+    if (zero < -128 || zero > 127) throw Error("weights '" + weights.name + "' have a zero point outside their type");
   take(weights.data.size() * sizeof(int16_t));
   CentredWeights numbers = centred(weights);
   SymmetricLayer result{.op = op, .weights = {.name = weights.name, .type = ElementType::s8}, .parts = parts_of(numbers)};

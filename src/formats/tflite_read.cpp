@@ -144,13 +144,14 @@ void read_tensors(const Model& model, const SubGraph& subgraph, TfliteReading& r
     try {
       reading.take(size_of(tensor.name()));
       reading.graph.values.push_back(value_of(model, tensor, reading));
+      Value& value = reading.graph.values.back();
+      reading.was_unsigned.push_back(value.type == ElementType::u8 && value.quantization);
+      if (reading.was_unsigned.back()) make_signed(value);
     } catch (const Error& error) {
       fail(place + " '" + text_of(tensor.name()) + "' " + error.what());
     }
     Value& value = reading.graph.values.back();
     if (value.name.empty()) value.name = place;
-    reading.was_unsigned.push_back(value.type == ElementType::u8 && value.quantization);
-    if (reading.was_unsigned.back()) make_signed(value);
     reading.stands_for.push_back(static_cast<ValueId>(i));
   }
 }
