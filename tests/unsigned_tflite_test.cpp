@@ -197,6 +197,21 @@ TEST(UnsignedTflite, NamesZeroPointsOutsideTheirType) {
   }
 }
 
+TEST(UnsignedTflite, SurvivesDamage) {
+  Random random(11);
+  for (const auto& [op, shape] : {std::pair{Op(Conv2D{1, 1, Padding::same}), Shape{4, 3, 3, kChannels}},
+                                  {DepthwiseConv2D{1, 1, Padding::same}, Shape{1, 3, 3, kChannels}},
+                                  {Dense{}, Shape{6, kDenseInputs}}}) {
+    const std::string bytes = file_of(layer(op, shape, 90, 255));
+    for (int round = 0; round < 100; ++round) {
+      std::string damaged = bytes;
+      for (uint64_t flips = 1 + random.below(3); flips > 0; --flips)
+        damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
+      EXPECT_NO_THROW(complaint(damaged));  // an Error, which it catches, or a network
+    }
+  }
+}
+
 std::string averaging(int window, int stride, Padding padding) {
   Graph graph;
   const ValueId x = add_value(graph, "image", {1, kHeight, kWidth, kChannels}, ElementType::s8);
