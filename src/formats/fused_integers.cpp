@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "formats/symmetric_weights.h"
 #include "graph/edit.h"
 
 namespace slimpilot {
@@ -38,7 +39,7 @@ bool has_integers(const Op& op, const Value& result) {
 
 class Fuser {
  public:
-  explicit Fuser(Graph& graph) : graph_(graph) {}
+  Fuser(Graph& graph, const std::function<void(size_t)>& take) : graph_(graph), take_(take) {}
   void fuse();
 
  private:
@@ -53,7 +54,7 @@ class Fuser {
   void sink_dequantize(Node node);
   void quantize_integers(Node node);
   void keep_real(Node node);
-  void need_symmetric(const Node& node) const;
+  void make_symmetric(Node& node);
   ValueId integer_bias(const Node& node, const Value& input);
   ValueId real(ValueId id);
   void add(Node node) {
@@ -69,6 +70,7 @@ class Fuser {
   const Value& value(ValueId id) const { return graph_.value(id); }
 
   Graph& graph_;
+  const std::function<void(size_t)>& take_;
   std::vector<Node> nodes_;                // the result
   std::vector<int> producer_;              // by value: index in nodes_, or −1
   std::vector<std::vector<int>> readers_;  // by value: indices in the graph's nodes; −1 for its outputs
@@ -137,10 +139,26 @@ bool Fuser::read_integers(const Node& node, const Value& result, std::vector<Val
   return true;
 }
 
-void Fuser::need_symmetric(const Node& node) const {
-  const Quantization& q = *value(node.inputs[1]).quantization;
-  if (std::ranges::any_of(q.zero_point, [](int zero) { return zero != 0; }))
-    fail(node, "weights have a zero point other than 0; quantize them symmetrically");
+/// Of weights with zero points: others without, for which the input is repeated.
+void Fuser::make_symmetric(Node& node) {
+  const Value weights = value(node.inputs[1]);
+  if (std::ranges::all_of(weights.quantization->zero_point, [](int zero) { return zero == 0; })) return;
+  SymmetricLayer layer = symmetric_layer(node.op, weights, take_);
+  node.op = std::move(layer.op);
+  graph_.values.push_back(std::move(layer.weights));
+  producer_.push_back(-1);
+  node.inputs[1] = static_cast<ValueId>(graph_.values.size()) - 1;
+  if (layer.parts == 1) return;
+  const ValueId x = node.inputs[0];
+  Shape shape = value(x).shape;
+  const int last = static_cast<int>(shape.size()) - 1;
+  shape.back() *= layer.parts;
+  const ValueId repeated = add_like(Value(value(x)), value(node.output).name + "/input_repeated", std::move(shape));
+  add({.name = value(repeated).name,
+       .op = Concat{last},
+       .inputs = std::vector<ValueId>(static_cast<size_t>(layer.parts), x),
+       .output = repeated});
+  node.inputs[0] = repeated;
 }
 
 /// The node's bias with scales input · weights: the file's integers if it has these, else rounded.
@@ -175,8 +193,9 @@ void Fuser::make_integer(Node node, Node& quantize, std::vector<ValueId> sources
     for (ValueId& id : sources)
       if (value(id).quantization != result.quantization) id = requantized(id, result);
   if (has_weights(node.op)) {
-    need_symmetric(node);
-    node.inputs = {sources[0], node.inputs[1], integer_bias(node, value(sources[0]))};
+    node.inputs[0] = sources[0];
+    make_symmetric(node);
+    node.inputs[2] = integer_bias(node, value(sources[0]));
   } else {
     node.inputs = std::move(sources);
   }
@@ -228,7 +247,7 @@ void Fuser::keep_real(Node node) {
   for (size_t i = 0; i < node.inputs.size(); ++i)
     if (!(hybrid && i == 1)) node.inputs[i] = real(node.inputs[i]);
   if (hybrid && value(node.inputs[1]).quantization) {
-    need_symmetric(node);
+    make_symmetric(node);
     node.inputs[2] = real(node.inputs[2]);
   }
   add(std::move(node));
@@ -260,6 +279,6 @@ void Fuser::fuse() {
 
 }  // namespace
 
-void fuse_integers(Graph& graph) { Fuser(graph).fuse(); }
+void fuse_integers(Graph& graph, const std::function<void(size_t)>& take) { Fuser(graph, take).fuse(); }
 
 }  // namespace slimpilot

@@ -227,15 +227,6 @@ Value broadcast(const Value& constant, const Shape& target) {
   return repeated;
 }
 
-Value signed_constant(const Value& constant) {
-  Value result = constant;
-  result.type = ElementType::s8;
-  for (std::byte& byte : result.data) byte ^= std::byte{0x80};
-  if (result.quantization)
-    for (int32_t& zero : result.quantization->zero_point) zero -= 128;
-  return result;
-}
-
 size_t axis_of(int64_t axis, size_t rank) {
   const auto count = static_cast<int64_t>(rank);
   if (axis < -count || axis >= count) throw Error("there is no dimension " + std::to_string(axis));

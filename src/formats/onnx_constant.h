@@ -33,9 +33,6 @@ Value broadcast(const Value& constant, const Shape& target);
 /// Element by element as NumPy broadcasts; nullopt: they do not fit.
 std::optional<Shape> broadcast_shape(const Shape& a, const Shape& b);
 
-/// The same numbers as s8 of `constant` u8: zero points and numbers less 128.
-Value signed_constant(const Value& constant);
-
 /// `axis` of −rank … rank−1 as an index. Throws Error.
 size_t axis_of(int64_t axis, size_t rank);
 

@@ -189,7 +189,7 @@ Graph onnx_graph(const OnnxModel& model, const OnnxLimits& limits) {
   Graph graph = std::move(reading.graph);
   remove_unused(graph);
   fuse_clamps(graph, kClamps);
-  fuse_integers(graph);
+  fuse_integers(graph, [&](size_t bytes) { reading.take(bytes); });
   remove_unused(graph);
   read_properties(model, graph);
   need_scales(graph);

@@ -46,20 +46,50 @@ float limit(OnnxNodeReader& n, const char* name, size_t i, float otherwise) {
   return number[0];
 }
 
+ValueId multiplied(OnnxNodeReader& n, ValueId id, float factor, const std::string& suffix) {
+  return factor == 1 ? id : n.append(Mul{}, {id, scalar(n, factor, suffix + "_factor")}, suffix);
+}
+
+/// x limited to 0 … limit, which is infinite, 2^k or 6·2^k: multiplying by powers of two rounds nothing.
+ValueId limited_above_zero(OnnxNodeReader& n, ValueId id, float limit, const std::string& suffix) {
+  if (limit == kInfinity) return n.append(Activation{ActivationKind::relu}, {id}, suffix);
+  int exponent;
+  const bool is_six = std::frexp(limit, &exponent) == .75f;
+  const float unit = is_six ? limit / 6 : limit;
+  const ActivationKind kind = is_six ? ActivationKind::relu6 : ActivationKind::relu_0_to_1;
+  id = n.append(Activation{kind}, {multiplied(n, id, 1 / unit, suffix + "_scaled")}, suffix + "_limited");
+  return multiplied(n, id, unit, suffix);
+}
+
+/// Limits around or at zero are x limited from zero upwards, and less what −x is limited to; one of the two is always zero.
+void append_clip(OnnxNodeReader& n, float low, float high) {
+  const OnnxOperand x = n.computed(0);
+  const auto is_exact = [](float limit) {
+    int exponent;
+    const float fraction = std::frexp(limit, &exponent);
+    return limit == 0 || limit == kInfinity || ((fraction == .5f || fraction == .75f) && std::abs(exponent) < 100);
+  };
+  n.need(low < high && low <= 0 && high >= 0 && is_exact(-low) && is_exact(high),
+         "limits to " + std::to_string(low) + " … " + std::to_string(high) +
+             "; slimpilot computes what has 0 between its limits or as one, and limits of 2^k, 6·2^k or none");
+  if (low == 0) return n.set_output(limited_above_zero(n, x.id, high, "/above"), x.layout);
+  const ValueId below = limited_above_zero(n, multiplied(n, x.id, -1, "/negative"), -low, "/below");
+  const ValueId minus = multiplied(n, below, -1, "/minus");
+  if (high == 0) return n.set_output(minus, x.layout);
+  n.set_output(n.append(Add{}, {limited_above_zero(n, x.id, high, "/above"), minus}), x.layout);
+}
+
 void read_clip(OnnxNodeReader& n) {
-  const float low = limit(n, "min", 1, -kInfinity), high = limit(n, "max", 2, kInfinity);
-  const auto unlimited = [](float number) { return std::abs(number) >= std::numeric_limits<float>::max(); };
-  for (const ActivationKind kind : {ActivationKind::none, ActivationKind::relu, ActivationKind::relu6,
-                                    ActivationKind::relu_n1_to_1, ActivationKind::relu_0_to_1}) {
-    const ClampRange range = clamp_range(kind);
-    if ((low != range.low && !(unlimited(low) && unlimited(range.low))) ||
-        (high != range.high && !(unlimited(high) && unlimited(range.high))))
-      continue;
-    if (kind == ActivationKind::none) return n.pass_on();
-    return append_unary(n, Activation{kind});
-  }
-  n.fail("limits to " + std::to_string(low) + " … " + std::to_string(high) +
-         "; slimpilot computes 0 … , 0 … 6, 0 … 1 and -1 … 1");
+  const auto or_infinite = [](float number) {
+    return std::abs(number) >= std::numeric_limits<float>::max() ? std::copysign(kInfinity, number) : number;
+  };
+  const float low = or_infinite(limit(n, "min", 1, -kInfinity)), high = or_infinite(limit(n, "max", 2, kInfinity));
+  if (low == -kInfinity && high == kInfinity) return n.pass_on();
+  for (const ActivationKind kind :
+       {ActivationKind::relu, ActivationKind::relu6, ActivationKind::relu_n1_to_1, ActivationKind::relu_0_to_1})
+    if (const ClampRange range = clamp_range(kind); low == or_infinite(range.low) && high == or_infinite(range.high))
+      return append_unary(n, Activation{kind});
+  append_clip(n, low, high);
 }
 
 /// Along a dimension of the tensor, which is put last. Before opset 13: along this one and all behind it.
@@ -96,7 +126,7 @@ bool give_bias(OnnxNodeReader& n, const OnnxOperand& x, size_t i, const Value& c
   if (layer.inputs.size() != 3 || !n.reading().filled_biases.contains(layer.inputs[2])) return false;
   const Shape channels = n.graph().value(layer.inputs[2]).shape;
   const auto repeated = broadcast_shape(constant.shape, x.shape());
-  const bool is_image = x.shape().size() == 4 && !x.layout.is_plain();
+  const bool is_image = x.shape().size() >= 3 && !x.layout.is_plain();
   const size_t axis = is_image ? 1 : x.shape().size() - 1,
                missing = x.shape().size() - std::min(constant.shape.size(), x.shape().size());
   if (repeated != x.shape() || without_ones(constant.shape) != without_ones(channels) || axis < missing ||

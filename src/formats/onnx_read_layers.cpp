@@ -14,14 +14,36 @@ namespace {
 
 constexpr int64_t kLargestWindow = 1 << 16;  // of strides and windows: far beyond any image, far from overflow
 
-/// Two numbers of an attribute, for rows and columns.
+/// Input 0 as channels-first image; sequences N x C x L are images of one row.
+Shape image_shape(const OnnxNodeReader& n) {
+  const Shape& x = n.shape(0);
+  n.need(x.size() == 3 || x.size() == 4,
+         "gets " + shape_text(x) + "; slimpilot computes images and sequences, of two dimensions and one, here");
+  return x.size() == 4 ? x : Shape{x[0], x[1], 1, x[2]};
+}
+
+/// The same as a value [N,H,W,C].
+ValueId image_of(OnnxNodeReader& n) {
+  const Shape x = image_shape(n);
+  return n.reshape_to(n.image(0), permuted_shape(x, channels_last(4)), "/image");
+}
+
+/// An image as the result, of as many dimensions as input 0.
+void set_result(OnnxNodeReader& n, ValueId id) {
+  if (n.shape(0).size() == 4) return n.set_image_output(id);
+  const Shape& y = n.graph().value(id).shape;
+  n.set_output(id, transposed(plain_layout({y[0], y[2], y[3]}), channels_first(3)));
+}
+
+/// Two numbers of an attribute, for rows and columns; a sequence has columns alone.
 std::array<int, 2> pair_of(const OnnxNodeReader& n, std::string_view name, int otherwise) {
   const auto given = n.integers(name);
   if (!given) return {otherwise, otherwise};
-  n.need(given->size() == 2, std::string(name) + " needs two numbers");
+  const size_t count = n.shape(0).size() - 2;
+  n.need(given->size() == count, std::string(name) + " needs a number per dimension");
   for (const int64_t one : *given)
     n.need(one > 0 && one <= kLargestWindow, std::string(name) + " of " + std::to_string(one) + " is absurd");
-  return {static_cast<int>((*given)[0]), static_cast<int>((*given)[1])};
+  return {count == 1 ? 1 : static_cast<int>((*given)[0]), static_cast<int>(given->back())};
 }
 
 struct Window {
@@ -39,9 +61,10 @@ std::array<int, 2> edges_of(const OnnxNodeReader& n, const Window& window, int i
   if (automatic == "SAME_UPPER") return {same.before, same.after};
   if (automatic == "SAME_LOWER") return {same.after, same.before};
   n.need(automatic == "NOTSET", "auto_pad '" + automatic + "' is unknown");
-  const auto pads = n.integers("pads");
+  auto pads = n.integers("pads");
   if (!pads) return {0, 0};
-  n.need(pads->size() == 4, "pads needs four numbers");
+  n.need(pads->size() == 2 * (n.shape(0).size() - 2), "pads needs two numbers per dimension");
+  if (pads->size() == 2) pads = {0, (*pads)[0], 0, (*pads)[1]};
   for (const int64_t one : *pads)
     n.need(one >= 0 && one <= kLargestWindow, "a padding of " + std::to_string(one) + " is absurd");
   return {static_cast<int>((*pads)[d]), static_cast<int>((*pads)[d + 2])};
@@ -49,7 +72,7 @@ std::array<int, 2> edges_of(const OnnxNodeReader& n, const Window& window, int i
 
 /// Cells that are added behind and that no window reaches (ONNX allows them) change nothing and are left out.
 Window window_of(const OnnxNodeReader& n, std::array<int, 2> extent) {
-  const Shape& x = n.shape(0);
+  const Shape x = image_shape(n);
   Window window{.extent = extent, .stride = pair_of(n, "strides", 1)};
   for (const int one : pair_of(n, "dilations", 1)) n.need(one == 1, "is dilated, which slimpilot does not compute");
   std::array<std::array<int, 2>, 2> edges;
@@ -70,7 +93,7 @@ Window window_of(const OnnxNodeReader& n, std::array<int, 2> extent) {
 
 /// Input 0 as an image with the window's edges.
 ValueId padded_image(OnnxNodeReader& n, const Window& window) {
-  const ValueId id = n.image(0);
+  const ValueId id = image_of(n);
   return window.is_padded() ? n.append(window.edges, {id}, "/padded") : id;
 }
 
@@ -108,27 +131,30 @@ ValueId bias(OnnxNodeReader& n, size_t i, int count) {
 }
 
 void read_conv(OnnxNodeReader& n) {
-  need_image(n);
+  const Shape x = image_shape(n);
   const Value& w = n.constant(1);
-  n.need(w.shape.size() == 4 && element_count(w.shape) > 0, "weights must have four dimensions");
-  n.need(std::max(w.shape[2], w.shape[3]) <= kLargestWindow, "a window of " + shape_text(w.shape) + " is absurd");
+  n.need(w.shape.size() == n.shape(0).size() && element_count(w.shape) > 0,
+         "weights must have as many dimensions as the input, " + std::to_string(n.shape(0).size()));
+  Shape extents = w.shape;
+  if (extents.size() == 3) extents.insert(extents.begin() + 2, 1);
+  n.need(std::max(extents[2], extents[3]) <= kLargestWindow, "a window of " + shape_text(w.shape) + " is absurd");
   need_weight_type(n, w);
   const int64_t groups = n.integer("group", 1);
-  const int channels = n.shape(0)[1], filters = w.shape[0];
+  const int channels = x[1], filters = w.shape[0];
   const bool depthwise = groups != 1;
   n.need(!depthwise || (groups == channels && filters == channels && w.shape[1] == 1),
          "has " + std::to_string(groups) + " groups of " + std::to_string(filters) +
              " filters; slimpilot computes one group, or as many as channels and filters");
-  const Window window = window_of(n, {w.shape[2], w.shape[3]});
+  const Window window = window_of(n, {extents[2], extents[3]});
   n.reading().take(w.data.size());
   const std::vector<int> order = depthwise ? std::vector<int>{1, 2, 3, 0} : std::vector<int>{0, 2, 3, 1};
   n.need(!w.quantization || w.quantization->axis <= 0,
          "its weights are quantized along dimension " + std::to_string(w.quantization ? w.quantization->axis : 0));
-  const ValueId weights = n.add(permuted(w, w.shape, order, permuted_shape(w.shape, order), depthwise ? 3 : 0));
+  const ValueId weights = n.add(permuted(w, extents, order, permuted_shape(extents, order), depthwise ? 3 : 0));
   const std::vector<ValueId> inputs{padded_image(n, window), weights, bias(n, 2, filters)};
   const Op op = depthwise ? Op(DepthwiseConv2D{window.stride[0], window.stride[1], window.padding})
                           : Op(Conv2D{window.stride[0], window.stride[1], window.padding});
-  n.set_image_output(n.append(op, inputs));
+  set_result(n, n.append(op, inputs));
 }
 
 /// Rows times weights: `outputs_first` [O,I] or [I,O], which is turned; the order of what is flattened in front of it goes into
@@ -231,7 +257,7 @@ int overhang(int input, int window, int stride) {
 }
 
 void read_pool(OnnxNodeReader& n, PoolKind kind) {
-  need_image(n);
+  const Shape x = image_shape(n);
   n.need(n.node().outputs.size() == 1, "yields indices, which slimpilot does not compute");
   n.need(n.integer("storage_order", 0) == 0, "stores columns first");
   const auto extent = pair_of(n, "kernel_shape", 0);
@@ -239,7 +265,6 @@ void read_pool(OnnxNodeReader& n, PoolKind kind) {
   Window window = window_of(n, extent);
   const bool max = kind == PoolKind::max, counts_edges = n.integer("count_include_pad", 0) != 0;
   if (n.integer("ceil_mode", 0) != 0 && window.padding == Padding::valid) {
-    const Shape& x = n.shape(0);
     const int bottom = overhang(x[2] + window.edges.top + window.edges.bottom, extent[0], window.stride[0]);
     const int right = overhang(x[3] + window.edges.left + window.edges.right, extent[1], window.stride[1]);
     n.need(max || (bottom == 0 && right == 0), "averages windows that reach beyond the image (ceil_mode)");
@@ -247,7 +272,6 @@ void read_pool(OnnxNodeReader& n, PoolKind kind) {
     window.edges.right += right;
   }
   if (!max && counts_edges && window.padding == Padding::same) {  // the graph's averages do not count what is outside
-    const Shape& x = n.shape(0);
     const PaddedExtent rows = padded_extent(x[2], extent[0], window.stride[0], Padding::same),
                        columns = padded_extent(x[3], extent[1], window.stride[1], Padding::same);
     window.padding = Padding::valid;
@@ -255,12 +279,11 @@ void read_pool(OnnxNodeReader& n, PoolKind kind) {
   }
   n.need(max || counts_edges || !window.is_padded(),
          "averages at edges that it does not count; only those of `same` padding are known");
-  const ValueId image = n.image(0);
+  const ValueId image = image_of(n);
   n.need(!max || !window.is_padded() || is_nonnegative(n.graph(), image),
          "has padding other than `same` in front of numbers that may be negative");
   const ValueId padded = window.is_padded() ? n.append(window.edges, {image}, "/padded") : image;
-  n.set_image_output(
-      n.append(Pool2D{kind, extent[0], extent[1], window.stride[0], window.stride[1], window.padding}, {padded}));
+  set_result(n, n.append(Pool2D{kind, extent[0], extent[1], window.stride[0], window.stride[1], window.padding}, {padded}));
 }
 
 /// Over all of the image, which stands as [N,H,W,C].
@@ -269,10 +292,7 @@ ValueId append_global_pool(OnnxNodeReader& n, ValueId image, PoolKind kind) {
   return n.append(Pool2D{kind, x[1], x[2], 1, 1, Padding::valid}, {image});
 }
 
-void read_global_pool(OnnxNodeReader& n, PoolKind kind) {
-  need_image(n);
-  n.set_image_output(append_global_pool(n, n.image(0), kind));
-}
+void read_global_pool(OnnxNodeReader& n, PoolKind kind) { set_result(n, append_global_pool(n, image_of(n), kind)); }
 
 /// ReduceMean and ReduceMax over rows and columns, wherever these stand.
 void read_reduction(OnnxNodeReader& n, PoolKind kind) {

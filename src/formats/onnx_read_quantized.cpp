@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "formats/onnx_reading.h"
+#include "formats/symmetric_weights.h"
 #include "graph/edit.h"
 
 namespace slimpilot {
@@ -86,7 +87,7 @@ void read_dequantize(OnnxNodeReader& n) {
     Value constant = *x.constant;
     n.reading().take(constant.data.size());
     constant.quantization = std::move(q);
-    if (constant.type == ElementType::u8) constant = signed_constant(constant);
+    if (constant.type == ElementType::u8) make_signed(constant);
     return n.set(0, {.constant = std::move(constant), .layout = x.layout});
   }
   n.need(q.axis < 0, "dequantizes a computed tensor with several scales; only weights may have these");

@@ -147,6 +147,57 @@ void append_edges(OnnxNodeReader& n, const std::vector<Edges>& edges) {
 
 bool changes_nothing(const std::vector<Edges>& edges) { return std::ranges::all_of(edges, &Edges::is_nothing); }
 
+/// Input 0 as a value from which parts are cut: an image with channels last, anything else as it is.
+struct Whole {
+  ValueId id;
+  bool is_image;
+  /// Where dimension `axis` of a tensor of `rank` stands in the value.
+  size_t place(size_t axis, size_t rank) const {
+    return is_image ? static_cast<size_t>(inverse(channels_last(rank))[axis]) : axis;
+  }
+};
+Whole whole_of(OnnxNodeReader& n) {
+  const bool is_image = n.is_channels_first(0);
+  return {is_image ? n.image(0) : n.plain(0), is_image};
+}
+
+/// `whole` without `edges` along its dimension `place`: what is in front of that dimension are the rows of an image, what is
+/// behind it its channels.
+ValueId without_edges(OnnxNodeReader& n, ValueId whole, size_t place, const Edges& edges, const std::string& suffix) {
+  if (edges.is_nothing()) return whole;
+  const int before = static_cast<int>(edges.before), after = static_cast<int>(edges.after);
+  Shape shape = n.graph().value(whole).shape;
+  if (shape.size() == 4 && place == 1) return n.append(Crop2D{before, after, 0, 0}, {whole}, suffix);
+  const auto count = [&](size_t first, size_t last) {
+    return static_cast<int>(
+        element_count({shape.begin() + static_cast<std::ptrdiff_t>(first), shape.begin() + static_cast<std::ptrdiff_t>(last)}));
+  };
+  const Shape rows =
+      shape.size() == 4 && place == 2 ? shape : Shape{1, count(0, place), shape[place], count(place + 1, shape.size())};
+  const ValueId image = n.reshape_to(whole, rows, suffix + "_rows");
+  shape[place] -= before + after;
+  return n.reshape_to(n.append(Crop2D{0, 0, before, after}, {image}, suffix + "_crop"), shape, suffix);
+}
+
+void set_part(OnnxNodeReader& n, size_t output, ValueId id, const Whole& whole) {
+  Value& value = n.graph().value(id);
+  if (id != whole.id) value.name = n.node().outputs[output];
+  OnnxLayout layout = plain_layout(value.shape);
+  if (whole.is_image) layout = transposed(layout, channels_first(value.shape.size()));
+  n.set(output, {.id = id, .layout = std::move(layout)});
+}
+
+/// Rows and columns of an image are cropped at once, other dimensions one after the other.
+void append_slice(OnnxNodeReader& n, const std::vector<Edges>& edges) {
+  const auto is_whole = [&](size_t d) { return edges[d].is_nothing(); };
+  if (edges.size() == 4 && is_whole(0) && (is_whole(1) || is_whole(3))) return append_edges<Crop2D>(n, edges);
+  const Whole whole = whole_of(n);
+  ValueId id = whole.id;
+  for (size_t d = 0; d < edges.size(); ++d)
+    id = without_edges(n, id, whole.place(d, edges.size()), edges[d], "/slice" + std::to_string(d));
+  set_part(n, 0, id, whole);
+}
+
 void read_slice(OnnxNodeReader& n) {
   const Shape x = n.shape(0);
   const auto starts = n.integers("starts", 1), ends = n.integers("ends", 2), axes = n.integers("axes", 3),
@@ -164,7 +215,7 @@ void read_slice(OnnxNodeReader& n) {
     n.need(edges[axis].before + edges[axis].after < extent, "selects nothing");
   }
   if (changes_nothing(edges)) return read_identity(n);
-  append_edges<Crop2D>(n, edges);
+  append_slice(n, edges);
 }
 
 void read_pad(OnnxNodeReader& n) {
@@ -187,10 +238,38 @@ void read_pad(OnnxNodeReader& n) {
   append_edges<Pad2D>(n, edges);
 }
 
-/// Only what splits nothing.
+/// Extents of the parts: given, or as equal as they can be, of which the last may be smaller.
+std::vector<int64_t> split_extents(const OnnxNodeReader& n, int64_t extent) {
+  const auto parts = static_cast<int64_t>(n.node().outputs.size());
+  if (const auto given = n.integers("split", 1)) {
+    int64_t sum = 0;
+    for (const int64_t one : *given) {
+      n.need(one > 0 && one <= extent, "makes a part of " + std::to_string(one));
+      sum += one;
+    }
+    n.need(std::ssize(*given) == parts && sum == extent, "its parts are not all of the input");
+    return *given;
+  }
+  n.need(n.integer("num_outputs", parts) == parts, "has another number of outputs than it says");
+  const int64_t each = (extent + parts - 1) / parts, last = extent - each * (parts - 1);
+  n.need(last > 0 && (each == last || n.opset() >= 18),
+         "cannot split " + std::to_string(extent) + " into " + std::to_string(parts) + " parts");
+  std::vector<int64_t> extents(static_cast<size_t>(parts), each);
+  extents.back() = last;
+  return extents;
+}
+
 void read_split(OnnxNodeReader& n) {
-  n.need(n.node().outputs.size() == 1, "splits a tensor, which slimpilot does not compute; export the network without it");
-  read_identity(n);
+  const Shape x = n.shape(0);
+  const size_t axis = axis_of(n.integer("axis", 0), x.size());
+  const std::vector<int64_t> extents = split_extents(n, x[axis]);
+  if (extents.size() == 1) return read_identity(n);
+  const Whole whole = whole_of(n);
+  int64_t first = 0;
+  for (size_t i = 0; i < extents.size(); first += extents[i++]) {
+    const Edges edges{first, x[axis] - first - extents[i]};
+    set_part(n, i, without_edges(n, whole.id, whole.place(axis, x.size()), edges, "/part" + std::to_string(i)), whole);
+  }
 }
 
 constexpr OnnxRule kRules[] = {

@@ -145,8 +145,18 @@ TEST(OnnxIntegers, ALayerBetweenTwoScalesIsOne) {
   EXPECT_EQ(graph.value(conv.inputs[2]).type, ElementType::s32);
 }
 
-TEST(OnnxIntegers, WeightsMustBeSymmetric) {
-  expect_part(quantized({127}).complaint(), "weights have a zero point other than 0");
+TEST(OnnxIntegers, WeightsLoseTheirZeroPoint) {
+  const auto weights_with = [](int64_t zero) {
+    const Graph graph = quantized({zero}).read();
+    const auto conv =
+        std::ranges::find_if(graph.nodes, [](const Node& node) { return std::holds_alternative<Conv2D>(node.op); });
+    const Value& weights = graph.value(conv->inputs[1]);
+    EXPECT_EQ(weights.quantization, (Quantization{{.5f}, {0}, -1}));
+    const auto numbers = weights.elements<int8_t>();
+    return std::vector<int>(numbers.begin(), numbers.end());
+  };
+  EXPECT_EQ(weights_with(127), (std::vector<int>{1, 2, 3, 0}));
+  EXPECT_EQ(weights_with(0), (std::vector<int>{127, 1, 127, 2, 127, 3, 127, 0}));  // of an input that is there twice
 }
 
 TEST(OnnxIntegers, ARepeatedConstantKeepsItsScales) {

@@ -11,6 +11,7 @@
 #include "formats/formats.h"
 #include "formats/fused_clamps.h"
 #include "formats/metadata.h"
+#include "formats/symmetric_weights.h"
 #include "formats/tflite_read_ops.h"
 #include "formats/tflite_sparse.h"
 #include "graph/edit.h"
@@ -143,6 +144,9 @@ void read_tensors(const Model& model, const SubGraph& subgraph, TfliteReading& r
     try {
       reading.take(size_of(tensor.name()));
       reading.graph.values.push_back(value_of(model, tensor, reading));
+      Value& value = reading.graph.values.back();
+      reading.was_unsigned.push_back(value.type == ElementType::u8 && value.quantization);
+      if (reading.was_unsigned.back()) make_signed(value);
     } catch (const Error& error) {
       fail(place + " '" + text_of(tensor.name()) + "' " + error.what());
     }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "formats/tflite_read_unsigned.h"
 #include "graph/edit.h"
 
 namespace slimpilot {
@@ -92,6 +93,12 @@ class OperatorReader {
   void add_node(Op op, std::vector<ValueId> inputs, ValueId output) {
     graph_.nodes.push_back({.name = value(output).name, .op = std::move(op), .inputs = std::move(inputs), .output = output});
   }
+  /// A layer with weights.
+  void add_layer(Op op, std::vector<ValueId> inputs, ValueId output) {
+    if (is_unsigned()) make_symmetric(reading_, op, inputs, output);
+    add_node(std::move(op), std::move(inputs), output);
+  }
+  bool is_unsigned() const { return reading_.was_unsigned[static_cast<size_t>(op_.outputs()->Get(0))]; }
   /// For ops that cannot clamp themselves: an Activation behind them.
   void add_clamped(Op op, std::vector<ValueId> inputs, ActivationFunctionType function) {
     const ActivationKind kind = fused_kind(function);
@@ -160,7 +167,7 @@ void OperatorReader::read_conv() {
   const Value& w = value(input(1));
   need(w.is_constant() && w.shape.size() == 4, "weights must be a constant of four dimensions");
   const ValueId b = bias(w.shape[0]);
-  add_node(
+  add_layer(
       Conv2D{window(o.stride_h()), window(o.stride_w()), padding_of(o.padding()), fused_kind(o.fused_activation_function())},
       {input(0), input(1), b}, output_);
 }
@@ -172,9 +179,9 @@ void OperatorReader::read_depthwise() {
   need(w.is_constant() && w.shape.size() == 4, "weights must be a constant of four dimensions");
   need(x.shape.size() == 4 && x.shape[3] == w.shape[3], "has a depth multiplier other than 1");
   const ValueId b = bias(w.shape[3]);
-  add_node(DepthwiseConv2D{window(o.stride_h()), window(o.stride_w()), padding_of(o.padding()),
-                           fused_kind(o.fused_activation_function())},
-           {input(0), input(1), b}, output_);
+  add_layer(DepthwiseConv2D{window(o.stride_h()), window(o.stride_w()), padding_of(o.padding()),
+                            fused_kind(o.fused_activation_function())},
+            {input(0), input(1), b}, output_);
 }
 
 /// The operator flattens its input by itself, and may keep the leading dimensions; in a graph these are Reshapes.
@@ -197,7 +204,7 @@ void OperatorReader::read_dense() {
   const Shape shape = value(output_).shape;
   const bool reshaped = shape != result && element_count(shape) == int64_t{rows[0]} * outputs;
   const ValueId y = reshaped ? add_like(output_, "/rows", result) : output_;
-  add_node(Dense{fused_kind(o.fused_activation_function())}, {x, input(1), b}, y);
+  add_layer(Dense{fused_kind(o.fused_activation_function())}, {x, input(1), b}, y);
   if (reshaped) add_node(Reshape{shape}, {y}, output_);
 }
 
@@ -209,6 +216,7 @@ void OperatorReader::read_pool(PoolKind kind) {
                     window(o.stride_h()),
                     window(o.stride_w()),
                     padding_of(o.padding())};
+  if (is_unsigned() && kind == PoolKind::average) check_unsigned_average(pool, value(input(0)).shape, value(output_).name);
   add_clamped(pool, {input(0)}, o.fused_activation_function());
 }
 

@@ -13,6 +13,7 @@ namespace slimpilot {
 struct TfliteReading {
   Graph graph;
   std::vector<ValueId> stands_for;  // by tensor: itself, or the constant that it dequantizes from f16 or densifies
+  std::vector<bool> was_unsigned;   // by tensor: uint8 in the file, s8 in the graph
   size_t bytes_left = 0;            // tensors may share a buffer, so a small file can ask for any number of copies
   size_t unpacked_left = 0;         // and of sparse tensors' elements
 
