@@ -150,7 +150,7 @@ class OtherModels(unittest.TestCase):
 
     def test_every_format_is_read(self):
         for name in ("keras/donkey_linear.h5", "keras/donkey_categorical.keras", "onnx/legacy.onnx", "torch/pilotnet.pth",
-                     "tflite/float16_dense.tflite", "slim/version2.slim"):
+                     "tflite/float16_dense.tflite", "slim/version3.slim"):
             session = slimpilot.Session(str(GOLDEN / name))
             tensors = [np.zeros(t.shape, t.dtype) for t in session.inputs]
             outputs = session.run_tensors(*tensors)
