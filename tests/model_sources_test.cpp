@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <regex>
 #include <set>
 
 #include "base/error.h"
@@ -127,11 +126,22 @@ std::string without(std::string text, const fs::path& folder) {
   return text;
 }
 
+/// What is alike in reasons that differ only in names between quotes and in numbers.
+std::string without_particulars(const std::string& reason) {
+  std::string kind;
+  bool quoted = false;
+  for (const char c : reason) {
+    if (c == '\'') quoted = !quoted;
+    if (c != '\'' && !quoted && !(c >= '0' && c <= '9')) kind += c;
+  }
+  return kind;
+}
+
 /// Reasons in the order in which they are met; those that differ in files and names alone are one.
 class Notes {
  public:
   size_t number_of(const std::string& reason) {
-    const std::string kind = std::regex_replace(reason.substr(reason.find(": ")), std::regex("'[^']*'|[0-9]+"), "");
+    const std::string kind = without_particulars(reason.substr(reason.find(": ")));
     const auto known = std::ranges::find(kinds_, kind);
     if (known != kinds_.end()) return static_cast<size_t>(known - kinds_.begin()) + 1;
     kinds_.push_back(kind);
