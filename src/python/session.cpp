@@ -122,13 +122,17 @@ class PythonSession {
     const Turn turn(*this);
     const Frame frame = checked_frame(array);
     prepare_for(frame);
-    const py::gil_scoped_release others_run;
-    std::vector<std::vector<std::byte>> inputs(1, std::vector<std::byte>(session_.input().size()));
-    camera_->prepare({frame.data(), static_cast<size_t>(frame.size())}, inputs[0]);
-    camera_->forget();
-    PlanOptions options = plan_.options();
-    options.ways = best_ways(measure_ways(graph_, plan_, inputs));
-    plan_ = Plan(graph_, options);
+    std::optional<Plan> fastest;
+    {
+      const py::gil_scoped_release others_run;
+      std::vector<std::vector<std::byte>> inputs(1, std::vector<std::byte>(session_.input().size()));
+      camera_->prepare({frame.data(), static_cast<size_t>(frame.size())}, inputs[0]);
+      camera_->forget();
+      PlanOptions options = plan_.options();
+      options.ways = best_ways(measure_ways(graph_, plan_, inputs));
+      fastest.emplace(graph_, options);
+    }
+    plan_ = std::move(*fastest);  // with the GIL: `inputs` and others may be asked meanwhile
     session_ = Session(plan_);
   }
 
