@@ -137,6 +137,8 @@ class Commands(unittest.TestCase):
     def test_on_slimpilot(self):
         for model in ("models/float32.tflite", "models/int8_only.slim"):
             self.check(model, runtime="slimpilot")
+        tool("convert", "random:pilotnet_stacked", "stacked.slim")
+        self.check("stacked.slim", runtime="slimpilot")
 
     def test_on_litert(self):
         # LiteRT's own kernels round otherwise, here by up to 3e-6, one step of an output (0.028 m/s) and nothing; the stand-in's
@@ -195,6 +197,8 @@ class Framework(unittest.TestCase):
         says("name the folder to write with --out", 2, MODEL)
         says("none of slimpilot or litert", 2, MODEL, "--out", "refused", "--runtime", "onnx")
         says("no output is named 'v'", 1, MODEL, "--out", "refused", "--outputs", "steering,throttle")
+        says("sees others", 1, "random:pilotnet_stacked", "--out", "refused", "--runtime", "litert")
+        says("sees others", 1, MODEL, "--out", "refused", "--runtime", "litert", "--frames-back", "2")
         says("--crop TOP:BOTTOM", 1, MODEL, "--out", "refused", "--crop", "400:500")
 
 

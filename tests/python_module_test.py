@@ -148,6 +148,18 @@ class OtherModels(unittest.TestCase):
         session.reset_state()
         np.testing.assert_array_equal(session.run_tensors(*tensors)[0], first[0])
 
+    def test_earlier_frames_last_until_they_are_forgotten(self):
+        tool("convert", "random:pilotnet_stacked", "stacked.slim")
+        session, (first, second) = slimpilot.Session(WORK / "stacked.slim"), frames(2)
+        self.assertTrue(session.stateful)
+        alone = [slimpilot.Session(WORK / "stacked.slim").run(frame) for frame in (first, second)]
+        np.testing.assert_array_equal(session.run(first), alone[0])
+        self.assertFalse(np.array_equal(session.run(second), alone[1]))
+        session.reset_state()
+        np.testing.assert_array_equal(session.run(first), alone[0])
+        session.choose_kernels(second)
+        np.testing.assert_array_equal(session.run(first), alone[0])
+
     def test_every_format_is_read(self):
         for name in ("keras/donkey_linear.h5", "keras/donkey_categorical.keras", "onnx/legacy.onnx", "torch/pilotnet.pth",
                      "tflite/float16_dense.tflite", "slim/version3.slim"):

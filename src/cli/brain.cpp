@@ -46,7 +46,7 @@ void run_brain(int argc, char** argv) {
   if (out.empty()) throw UsageError("name the folder to write with --out");
   const BrainOptions brain{.runtime = runtime_named(runtime), .name = module_name(model)};
 
-  const Graph graph = simplify(load_model(model, options));
+  const Graph graph = simplify(load_model_for_frames(model, options));
   const std::string program = brain_program(graph, brain);
   const Plan plan(graph);
   NetworkPilot(graph, plan);  // says early when the camera's frames do not fit

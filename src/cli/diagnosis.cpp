@@ -12,6 +12,7 @@
 #include "engine/frame_input.h"
 #include "formats/formats.h"
 #include "graph/edit.h"
+#include "graph/input_images.h"
 #include "graph/weights.h"
 #include "optimize/passes.h"
 #include "report/table.h"
@@ -82,19 +83,32 @@ class Doctor {
     if (!stateful.empty()) find("depends_on_history", listed(stateful));
   }
 
+  /// The network's input as commands make it of frames, images in inputs of their own joined. Throws Error for other inputs.
+  TensorView camera_input() const {
+    const Graph joined = join_image_inputs(graph_);
+    const Value& input = joined.value(joined.inputs[0]);
+    required_images(input.shape);
+    return {.name = input.name, .shape = input.shape};
+  }
+
   void look_at_frames() {
     const Value& input = graph_.value(graph_.inputs[0]);
     const Preprocessing& p = graph_.preprocessing;
-    if (graph_.inputs.size() != 1 || input.shape.size() != 4 || input.shape[0] != 1 || input.shape[3] != 3) {
-      add("camera frames", fmt::format("no: {} input(s), the first of {}", graph_.inputs.size(), shape_text(input.shape)));
+    TensorView view;
+    try {
+      view = camera_input();
+    } catch (const Error& e) {
+      add("camera frames", std::string("no: ") + e.what());
       return find("no_camera_image", input.name);
     }
-    const int height = input.shape[1], width = input.shape[2];
-    const TensorView view{.name = input.name, .shape = input.shape};
+    const InputImages images = required_images(view.shape);
+    const int height = images.height, width = images.width;
     const bool fits = ask("camera frames", [&] {
       FrameInput(p, view, kCameraHeight, kCameraWidth, Isa::reference);
       const std::string rows = p.crop_bottom == 0 ? "all rows" : fmt::format("rows {}:{}", p.crop_top, p.crop_bottom);
-      return fmt::format("yes, {}x{}: {}, {}x{}, {}", kCameraWidth, kCameraHeight, rows, width, height, color_name(p.color));
+      const std::vector<int> back = frames_back(p, images);
+      return fmt::format("yes, {}x{}: {}, {}x{}, {}{}", kCameraWidth, kCameraHeight, rows, width, height, color_name(p.color),
+                         back == std::vector{0} ? "" : "; " + text_of(images, back));
     });
     if (!fits) find("no_camera_size", fmt::format("{}x{} for frames of {}x{}", width, height, kCameraWidth, kCameraHeight));
     const bool raw = std::ranges::all_of(p.scale, [](float s) { return s == 1; }) &&

@@ -45,6 +45,15 @@ TEST(Doctor, FindsNothingInAWholeModel) {
   EXPECT_EQ(answer(graph, "int8_only"), "all " + std::to_string(simplify(graph).nodes.size()) + " layers in integers");
 }
 
+TEST(Doctor, KnowsNetworksThatSeeSeveralFrames) {
+  const Graph stacked = make_network("pilotnet_stacked", 1), sequence = make_network("pilotnet_x3", 1);
+  EXPECT_EQ(answer(stacked, "camera frames"),
+            "yes, 640x480: rows 240:480, 200x66, rgb; 2 images as channels, 1 and 0 frames back");
+  EXPECT_EQ(answer(sequence, "camera frames"),
+            "yes, 640x480: rows 240:480, 100x50, rgb; 3 images as a sequence, 9, 5 and 0 frames back");
+  for (const Graph& graph : {stacked, sequence}) EXPECT_FALSE(found_in(graph).contains("no_camera_image"));
+}
+
 TEST(Doctor, FindsWhatAFileDoesNotSay) {
   Graph graph = lstm();
   graph.preprocessing = {};

@@ -27,10 +27,7 @@ void Predictor::forget() {
   if (input_) input_->forget();
 }
 
-bool Predictor::sees_earlier_frames() const {
-  const auto images = input_images(plan_.inputs()[0].shape);
-  return images && frames_back(graph_.preprocessing, *images) != std::vector{0};
-}
+bool Predictor::sees_earlier_frames() const { return slimpilot::sees_earlier_frames(graph_); }
 
 std::span<const double> Predictor::operator()(const NamedFrame& frame) {
   try {

@@ -25,7 +25,7 @@ constexpr Symptom kSymptoms[] = {
      "the network takes pictures of one size, and the file does not say how frames become such",
      "`--crop TOP:BOTTOM` and `--resize WxH`"},
     {"no_camera_image", "no command makes the network's input",
-     "it takes several frames, other inputs or other channels than a colour image",
+     "it takes other inputs than colour images, such as the speed, or images of other channels",
      "the engine runs it: `run_tensors` of the Python module"},
     {"unnamed_outputs", "commands are named output 0, output 1", "the file does not say what its outputs mean",
      "`--outputs v:6.5:24,w:-7.1:7.1`, once, with `convert`"},

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "graph/input_images.h"
 
 namespace slimpilot {
 namespace {
@@ -250,8 +251,12 @@ std::string brain_model_file(const BrainOptions& options) {
 
 std::string brain_program(const Graph& graph, const BrainOptions& options) {
   const Shape& input = graph.value(graph.inputs[0]).shape;
-  if (graph.inputs.size() != 1 || input.size() != 4 || input[3] != 3)
-    throw Error("a brain gives its network one colour image, which this one's input " + shape_text(input) + " is not");
+  if (graph.inputs.size() != 1 || !input_images(input))
+    throw Error("a brain gives its network colour images, which this one's input " + shape_text(input) + " is not made of");
+  if (options.runtime == BrainRuntime::litert && sees_earlier_frames(graph))
+    throw Error(
+        "a brain for LiteRT shows its network the newest frame alone, and this one sees others; --runtime slimpilot keeps "
+        "them");
   const size_t v = output_named(graph, "v"), w = output_named(graph, "w");
   std::string text = kBrain;
   replace_all(text, "@RUNTIME@", options.runtime == BrainRuntime::slimpilot ? kSlimpilotNetwork : litert_network(graph));

@@ -21,7 +21,8 @@ struct BrainOptions {
 /// The name of the model's file beside the brain.
 std::string brain_model_file(const BrainOptions& options);
 
-/// Throws Error where the graph's outputs do not name v and w, or its input is no colour image.
+/// Throws Error where the graph's outputs do not name v and w, its input is not made of colour images, or LiteRT would have to
+/// remember frames.
 std::string brain_program(const Graph& graph, const BrainOptions& options);
 
 std::string brain_configuration(const BrainOptions& options);

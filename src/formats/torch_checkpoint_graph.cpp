@@ -139,8 +139,9 @@ NetworkWidths Reader::widths() const {
   NetworkWidths widths;
   const Extents& first = find(tensors_, "cn_1.weight")->shape;
   if (first.size() == 4 && first[1] != 3)
-    fail_unknown(tensors_, "takes images of " + std::to_string(first[1]) +
-                               " channels (several frames behind each other?), but slimpilot shows it one RGB image");
+    fail_unknown(tensors_,
+                 "takes images of " + std::to_string(first[1]) +
+                     " channels (several frames behind each other?); of networks that see several, export the model to ONNX");
   int64_t inputs = 3;
   for (const Layer& layer : architecture_.layers) {
     if (layer.kind == Layer::batch_norm) {

@@ -38,6 +38,11 @@ std::vector<int> frames_back(const Preprocessing& preprocessing, const InputImag
   return back;
 }
 
+bool sees_earlier_frames(const Graph& graph) {
+  const auto images = input_images(graph.value(graph.inputs[0]).shape);
+  return images && frames_back(graph.preprocessing, *images) != std::vector{0};
+}
+
 void verify_frames_back(const Graph& graph) {
   const std::vector<int>& back = graph.preprocessing.frames_back;
   if (back.empty()) return;

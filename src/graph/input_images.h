@@ -29,6 +29,9 @@ inline constexpr int kMostFramesBack = 255;
 /// newest is last.
 std::vector<int> frames_back(const Preprocessing& preprocessing, const InputImages& images);
 
+/// Whether frames before the newest are among the images of the network's first input.
+bool sees_earlier_frames(const Graph& graph);
+
 /// Throws Error when the preprocessing names images that the graph's input does not have, or frames too far back.
 void verify_frames_back(const Graph& graph);
 

@@ -54,6 +54,7 @@ struct Observer {
   template <class F>
   void for_each_frame(size_t frames, const std::function<void(size_t, std::span<float>)>& read_input, F&& observe) {
     std::vector<float> values;
+    session.reset_state();  // or the second pass would see numbers outside the first one's ranges
     for (size_t i = 0; i < frames; ++i) {
       const auto input = session.input();
       read_input(i, {reinterpret_cast<float*>(input.data()), input.size() / sizeof(float)});

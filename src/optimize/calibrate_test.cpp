@@ -54,6 +54,17 @@ TEST(Calibration, MomentsAreOfChannels) {
   EXPECT_EQ(calibration.channel_moments("relu").active[0], 1);
 }
 
+/// The second pass, which counts, must see what the first one saw: the least number is then in the first bin.
+TEST(Calibration, BothPassesBeginWithoutState) {
+  const Graph graph =
+      TestNetwork({1, 4, 1, 3}).node("rows", Reshape{{1, 1, 12}}).lstm("memory", 5, {.stateful = true}).finish();
+  const std::vector<float> frame(12, 1);
+  const Calibration calibration =
+      calibrated(graph, {frame, frame, frame}, {.method = CalibrationMethod::percentile, .percentile = 100});
+  EXPECT_EQ(calibration.range("memory").low, calibration.observed("memory").low);
+  EXPECT_NEAR(calibration.range("memory").high, calibration.observed("memory").high, 1e-5);
+}
+
 TEST(Calibration, EveryMethodOfAConstantZero) {
   for (const auto method :
        {CalibrationMethod::minmax, CalibrationMethod::percentile, CalibrationMethod::mse, CalibrationMethod::entropy}) {

@@ -19,6 +19,7 @@
 #include "engine/choose_ways.h"
 #include "engine/frame_input.h"
 #include "formats/formats.h"
+#include "graph/input_images.h"
 #include "host/image_file.h"
 #include "optimize/passes.h"
 
@@ -99,7 +100,7 @@ class PythonSession {
   PythonSession(const PythonSession&) = delete;  // the session points to the plan
 
   const std::vector<OutputMeaning>& outputs() const { return outputs_; }
-  bool stateful() const { return !plan_.states().empty(); }
+  bool stateful() const { return !plan_.states().empty() || sees_earlier_frames(graph_); }
   std::string isa() const { return std::string(isa_name(plan_.isa())); }
   std::vector<Tensor> inputs() const {
     std::vector<Tensor> result;
@@ -114,18 +115,24 @@ class PythonSession {
   void reset_state() {
     const Turn turn(*this);
     session_.reset_state();
+    if (camera_) camera_->forget();
   }
 
   void choose_kernels(const py::array& array) {
     const Turn turn(*this);
     const Frame frame = checked_frame(array);
     prepare_for(frame);
-    const py::gil_scoped_release others_run;
-    std::vector<std::vector<std::byte>> inputs(1, std::vector<std::byte>(session_.input().size()));
-    camera_->prepare({frame.data(), static_cast<size_t>(frame.size())}, inputs[0]);
-    PlanOptions options = plan_.options();
-    options.ways = best_ways(measure_ways(graph_, plan_, inputs));
-    plan_ = Plan(graph_, options);
+    std::optional<Plan> fastest;
+    {
+      const py::gil_scoped_release others_run;
+      std::vector<std::vector<std::byte>> inputs(1, std::vector<std::byte>(session_.input().size()));
+      camera_->prepare({frame.data(), static_cast<size_t>(frame.size())}, inputs[0]);
+      camera_->forget();
+      PlanOptions options = plan_.options();
+      options.ways = best_ways(measure_ways(graph_, plan_, inputs));
+      fastest.emplace(graph_, options);
+    }
+    plan_ = std::move(*fastest);  // with the GIL: `inputs` and others may be asked meanwhile
     session_ = Session(plan_);
   }
 
@@ -197,6 +204,9 @@ class PythonSession {
   };
 
   void prepare_for(const Frame& frame) {
+    if (plan_.inputs().size() != 1)
+      throw Error("the network has " + std::to_string(plan_.inputs().size()) +
+                  " inputs, and a frame makes one; give all of them to run_tensors");
     const ImageSize size{.height = static_cast<int>(frame.shape(0)), .width = static_cast<int>(frame.shape(1))};
     if (camera_ && size == size_) return;
     camera_.emplace(graph_.preprocessing, plan_.inputs()[0], size.height, size.width, plan_.isa());

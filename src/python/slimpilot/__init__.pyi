@@ -73,7 +73,8 @@ class Session:
         """The network's own outputs, as real numbers, for its own inputs: float32, or the input's own type. ValueError
         for another number, type or shape of inputs."""
     def measure(self, frame: NDArray[np.uint8], runs: int = 1000) -> NDArray[np.float64]:
-        """Seconds that each of `runs` runs takes in the engine, from frame to commands, without Python around it."""
+        """Seconds that each of `runs` runs takes in the engine, from frame to commands, without Python around it. A
+        stateful session remembers them like other frames."""
     def choose_kernels(self, frame: NDArray[np.uint8]) -> None:
         """Times the kernels on this machine, with a frame as the camera gives them, and uses the fastest from now on: a
         moment, at the start. No result changes; the frames before are forgotten."""
