@@ -21,7 +21,7 @@ int main(int argc, char** argv) try {
   if (argc != 4) throw Error("usage: robot MODEL.slim WIDTH HEIGHT < FRAMES");
   const int width = std::stoi(argv[2]), height = std::stoi(argv[3]);
   const Graph graph = read_slim(read_bytes(argv[1]));
-  if (graph.meaning.empty()) throw Error("does not name its outputs; slimpilot convert --outputs does");
+  if (graph.inputs.size() != 1 || graph.meaning.empty()) throw Error("needs one input and named outputs: convert --outputs");
   const Plan plan(graph);
   Session session(plan);
   FrameInput camera(graph.preprocessing, plan.inputs()[0], height, width, plan.isa());

@@ -3,6 +3,7 @@
 // as plain loops. tests/parity/legacy_uint8.py compares with LiteRT itself.
 #include <gtest/gtest.h>
 #include <tflite_generated.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -126,7 +127,7 @@ std::vector<uint8_t> computed(const Graph& graph, const std::vector<uint8_t>& im
 }
 
 Graph parsed(const std::string& bytes) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "unsigned_tflite_test.tflite";
+  const auto path = std::filesystem::path(testing::TempDir()) / ("unsigned_tflite_" + std::to_string(getpid()) + ".tflite");
   write_file_atomically(path, bytes);
   return read_tflite(path);
 }

@@ -204,7 +204,7 @@ Plan::Plan(const Graph& graph, const PlanOptions& options)
   }
   for (const auto& wanted : options.ways)
     if (std::ranges::none_of(steps_, [&](const Step& s) { return s.name == wanted.first && s.way == wanted.second; }))
-      throw Error("there is no step '" + wanted.first + "' that could be computed in several ways");
+      throw Error("there is no step '" + wanted.first + "' that could be computed as '" + wanted.second + "'");
   for (const ValueId id : graph.outputs) buffers.use(id, static_cast<int>(steps_.size()));
   arena_bytes_ = buffers.pack(static_cast<int>(steps_.size()));
 

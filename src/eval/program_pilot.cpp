@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "host/csv.h"
 
 namespace slimpilot {
 
@@ -14,7 +15,7 @@ Command ProgramPilot::operator()(const Image& frame) {
     const bool there = answer.is_object() && answer.contains("commands") && answer["commands"].is_object() &&
                        answer["commands"].contains(name) && answer["commands"][name].is_number();
     if (!there)
-      throw Error("'" + program_.command() + "' answered '" + line.substr(0, 80) +
+      throw Error("'" + program_.command() + "' answered '" + printable(std::string_view(line).substr(0, 80)) +
                   R"('; a line for each frame is expected, such as {"commands": {"v": 6.5, "w": 0.1}})");
     return answer["commands"][name].get<double>();
   };

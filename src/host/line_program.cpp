@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "host/csv.h"
 #include "host/progress.h"
 
 namespace slimpilot {
@@ -124,7 +125,8 @@ bool LineProgram::receive() {
 std::string LineProgram::answer(std::span<const uint8_t> bytes) {
   pollfd early{output_, POLLIN, 0};
   if (!received_.empty() || (::poll(&early, 1, 0) > 0 && (early.revents & POLLIN) != 0 && receive()))
-    throw Error("'" + command_ + "' says more than a line for each frame: '" + received_.substr(0, 80) + "'");
+    throw Error("'" + command_ + "' says more than a line for each frame: '" +
+                printable(std::string_view(received_).substr(0, 80)) + "'");
   send(bytes);
   while (received_.find('\n') == std::string::npos) {
     if (received_.size() > kLongestLine) throw Error("'" + command_ + "' answers with a line of more than 65536 bytes");
