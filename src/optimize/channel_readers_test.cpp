@@ -45,7 +45,7 @@ TEST(ChannelReaders, AreNoneWhereWeightsAreShared) {
         }
       EXPECT_LT(relative_difference(graph, order_channels(graph, calibration), inputs), 1e-5) << first << second;
       EXPECT_LT(relative_difference(graph, equalize_channels(graph, calibration), inputs), 1e-5) << first << second;
-      EXPECT_NO_THROW(verify(prune_channels(graph, .25))) << first << second;
+      EXPECT_NO_THROW(verify(prune_channels(graph, .25, calibration))) << first << second;
     }
 }
 

@@ -60,9 +60,9 @@ struct ClusterCounts {
 };
 Graph cluster(Graph graph, const ClusterCounts& counts, const Calibration& calibration);
 
-/// Removes `share` (0 … 1) of the filters and units with the least weights, where nothing but a chain of layers reads them; the
-/// result is dense and smaller.
-Graph prune_channels(Graph graph, double share);
+/// Removes `share` (0 … 1) of the filters and units of each layer that say least to their readers, where nothing but a chain of
+/// layers reads them; the result is dense and smaller.
+Graph prune_channels(Graph graph, double share, const Calibration& calibration);
 
 /// Ops of an integer graph that LiteRT has no integer kernel for and that therefore run in real numbers, as
 /// "not integer-only: ELU"; empty if there are none or the graph has no integer activations.

@@ -83,9 +83,12 @@ constexpr Pass kPasses[] = {
      [](Graph graph, const Settings& s, const PassContext&) { return prune_global(std::move(graph), number(s, "sparsity")); }},
     {"prune_channels",
      "removes whole filters and units",
-     {},
+     {.calibration = true},
      kPruneChannels,
-     [](Graph graph, const Settings& s, const PassContext&) { return prune_channels(std::move(graph), number(s, "share")); }},
+     [](Graph graph, const Settings& s, const PassContext& context) {
+       const Calibration& calibration = context.calibrate(graph);
+       return prune_channels(std::move(graph), number(s, "share"), calibration);
+     }},
     {"cluster",
      "makes the weights of a channel share a few numbers",
      {.calibration = true},

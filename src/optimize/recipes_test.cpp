@@ -236,13 +236,31 @@ TEST(PruneChannels, RemovesWhatDoesNothing) {
       bias.elements<float>()[f] = 0;
     }
   }
-  const Graph half = prune_channels(graph, 0.5);
+  const auto inputs = random_inputs(graph, 5, -1, 1, 3);
+  const Graph half = prune_channels(graph, 0.5, calibrated(graph, inputs));
   verify(half);
   EXPECT_EQ(half.value(weights_of(half)[0]).shape, (Shape{4, 5, 5, 3}));
   EXPECT_EQ(half.value(weights_of(half)[1]).shape, (Shape{6, 3, 3, 4}));
   EXPECT_EQ(half.value(weights_of(half)[2]).shape, (Shape{10, 6 * 8 * 6}));
   EXPECT_EQ(half.value(weights_of(half)[3]).shape, (Shape{2, 10}));
-  EXPECT_LT(relative_difference(graph, half, random_inputs(graph, 5, -1, 1, 3)), 1e-5);
+  EXPECT_LT(relative_difference(graph, half, inputs), 1e-5);
+}
+
+/// Large weights do not save a filter that never fires, nor small ones lose one that is heard.
+TEST(PruneChannels, KeepsWhatIsHeard) {
+  Graph graph = small_pilot();
+  for (const Node& node : graph.nodes) {
+    if (!std::holds_alternative<Conv2D>(node.op) && node.name != "dense1") continue;
+    Value &weight = graph.value(node.inputs[1]), &bias = graph.value(node.inputs[2]);
+    const size_t filters = static_cast<size_t>(weight.shape[0]), each = weight.elements<float>().size() / filters;
+    for (size_t f = 0; f < filters; f += 2) {
+      for (size_t i = f * each; i < (f + 1) * each; ++i) weight.elements<float>()[i] *= 3;
+      bias.elements<float>()[f] = -1000;
+    }
+  }
+  const auto inputs = random_inputs(graph, 5, -1, 1, 3);
+  const Graph half = prune_channels(graph, 0.5, calibrated(graph, inputs));
+  EXPECT_LT(relative_difference(graph, half, inputs), 1e-5);
 }
 
 TEST(Techniques, LeaveWhatTheirNamesSay) {
