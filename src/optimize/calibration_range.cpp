@@ -97,11 +97,11 @@ ValueRange least_error_range(const Histogram& histogram) {
 }
 
 ValueRange least_divergence_range(const Histogram& histogram) {
-  const auto [low, high] = histogram.range;
-  if (!(high > low)) return histogram.range;
+  const double low = histogram.range.low, width = histogram.range.high - low;
+  if (!(width > 0)) return histogram.range;
   const std::vector<double> p = distribution(histogram);
   const auto bin = [&](float x) {
-    const double place = (static_cast<double>(x) - low) / (static_cast<double>(high) - low) * static_cast<double>(p.size());
+    const double place = (x - low) / width * static_cast<double>(p.size());
     return std::min(p.size() - 1, static_cast<size_t>(std::max(0.0, place)));
   };
   return search(histogram, [&](const ValueRange& r) { return divergence(p, bin(r.low), bin(r.high)); });
