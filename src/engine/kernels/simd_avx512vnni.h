@@ -271,12 +271,12 @@ struct NarrowVnni256 : IntegerVnni256 {
   }
   static Bytes limited(Bytes x, Bytes low, Bytes high) { return _mm256_min_epi8(_mm256_max_epi8(x, low), high); }
 
-  /// `lanes` bytes of each of the first `count` pixels, `pitch` bytes apart.
-  static void store_pixels(int8_t* y, Bytes x, ptrdiff_t pitch, int lanes, int count) {
-    if (pitch == kLanes && count >= kPixels) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), x);
+  /// `lanes` bytes of each pixel, `pitch` bytes apart.
+  static void store_pixels(int8_t* y, Bytes x, ptrdiff_t pitch, int lanes) {
+    if (pitch == kLanes) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), x);
     int64_t pixels[kPixels];
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(pixels), x);
-    for (int p = 0; p < kPixels && p < count; ++p) {
+    for (int p = 0; p < kPixels; ++p) {
       if (lanes == kLanes)
         __builtin_memcpy(y + p * pitch, &pixels[p], kLanes);
       else

@@ -56,74 +56,80 @@ struct NarrowS8 {
     }
   }
 
-  template <int P>
-  void operator()(const typename V::Vector (&sum)[P][N], int pixel, int count) const {
-    if (!exact) {
-      int32_t sums[P][N][V::kLanes];
-      for (int p = 0; p < P; ++p)
-        for (int n = 0; n < N; ++n) V::store_sum(sums[p][n], sum[p][n]);
-      return store_slowly<P>(sums, pixel, count);
-    }
+  void operator()(const typename V::Vector (&sum)[kNarrowPixels][N], int pixel, int) const {
+    if (!exact) return store_slowly(sum, pixel);
 #pragma GCC unroll 8  // or GCC 12 keeps the sums in memory
-    for (int p = 0; p < P; p += V::kPixels)
+    for (int p = 0; p < kNarrowPixels; p += V::kPixels)
 #pragma GCC unroll 3
       for (int n = 0; n < N; ++n) {
         const auto bytes = negative[n]
                                ? rescale[n].template bytes<true>(sum[p][n], sum[p + 1][n], sum[p + 2][n], sum[p + 3][n])
                                : rescale[n].template bytes<false>(sum[p][n], sum[p + 1][n], sum[p + 2][n], sum[p + 3][n]);
         V::store_pixels(target[n] + static_cast<ptrdiff_t>(pixel + p) * pitch, V::limited(bytes, low[n], high[n]), pitch,
-                        lanes[n], count - p);
+                        lanes[n]);
       }
   }
+  /// Pixels that fill no tile.
+  void operator()(const typename V::Vector (&sum)[1][N], int pixel, int) const { store_slowly(sum, pixel); }
 
-  /// Any shift, either rounding.
   template <int P>
-  __attribute__((noinline)) void store_slowly(const int32_t (&sums)[P][N][V::kLanes], int pixel, int count) const {
-    for (int p = 0; p < count && p < P; ++p)
-      for (int n = 0; n < N; ++n)
+  void store_slowly(const typename V::Vector (&sum)[P][N], int pixel) const {
+    int32_t sums[P * N * V::kLanes];
+    for (int p = 0; p < P; ++p)
+      for (int n = 0; n < N; ++n) V::store_sum(sums + (p * N + n) * V::kLanes, sum[p][n]);
+    store_each(sums, pixel, P);
+  }
+  /// Any shift, either rounding.
+  __attribute__((noinline)) void store_each(const int32_t* sums, int pixel, int count) const {
+    for (int p = 0; p < count; ++p)
+      for (int n = 0; n < N; ++n, sums += V::kLanes)
         for (int lane = 0; lane < lanes[n]; ++lane) {
           const int o = first + n * V::kLanes + lane;
-          const int32_t sum = sums[p][n][lane];
-          const int32_t scaled = integer.rounds_once ? rescale_once(sum, integer.multiplier[o], integer.shift[o])
-                                                     : slimpilot::rescale(sum, integer.multiplier[o], integer.shift[o]);
+          const int32_t scaled = integer.rounds_once ? rescale_once(sums[lane], integer.multiplier[o], integer.shift[o])
+                                                     : slimpilot::rescale(sums[lane], integer.multiplier[o], integer.shift[o]);
           target[n][static_cast<ptrdiff_t>(pixel + p) * pitch + lane] =
               static_cast<int8_t>(limit(scaled + integer.zero_points[o], integer.lows[o], integer.highs[o]));
         }
   }
 };
 
-/// A tile of windows whose outputs begin at `pixel`, of which `count` exist.
+/// A tile of windows whose outputs begin at `pixel`; `windows` is left at the tile's last one.
 template <class V, int N, class Image, class Result>
 inline __attribute__((always_inline)) void narrow_tile(const Conv2dArgs& a, const Image& image,
                                                        Windows<typename V::In>& windows, const OutputBlock<V>& block,
-                                                       const Result& result, int pixel, int count) {
+                                                       const Result& result, int pixel) {
   const typename V::In* x[kNarrowPixels];
   for (int p = 0; p < kNarrowPixels; ++p) {
     x[p] = windows.x;
-    if (p + 1 < count) windows.next();
+    if (p + 1 < kNarrowPixels) windows.next();
   }
   typename V::Vector sum[kNarrowPixels][N];
   for (int p = 0; p < kNarrowPixels; ++p)
     for (int n = 0; n < N; ++n) sum[p][n] = V::load_sum(block.start + block.first + n * V::kLanes);
   accumulate_window<V, kNarrowPixels, N>(image, x, a.kernel_h, a.kernel_w * a.in_c, block.weights, sum);
-  result(sum, pixel, count);
+  result(sum, pixel, block.first);
 }
 
-/// All pixels; a last tile reaches back over pixels that are already done.
+/// All pixels; a last tile reaches back over pixels that are already done. Where there are too few for a tile, one by one.
 template <class V, int N, class Image, class Result>
 __attribute__((noinline)) void narrow_block(const Conv2dArgs& a, const Image& image, const OutputBlock<V>& block,
                                             const Result& result) {
   const int pixels = a.out_h * a.out_w;
-  Windows<typename V::In> windows(a, image.data, image.pitch, 0);
-  int pixel = 0;
-  for (; pixel + kNarrowPixels <= pixels; pixel += kNarrowPixels) {
-    narrow_tile<V, N>(a, image, windows, block, result, pixel, kNarrowPixels);
-    windows.next();
+  if (pixels < kNarrowPixels) {
+    const PaddedImage<V>& all_of_it = image;
+    for (Position at{0, 0, 0}; at.pixel < pixels; at.advance(a, 1)) conv2d_tile<V, 1, N>(a, all_of_it, block, at, result);
+    return;
   }
-  if (pixel == pixels) return;
-  const int first = pixels < kNarrowPixels ? 0 : pixels - kNarrowPixels;
-  Windows<typename V::In> last(a, image.data, image.pitch, first);
-  narrow_tile<V, N>(a, image, last, block, result, first, pixels - first);
+  Windows<typename V::In> windows(a, image.data, image.pitch, 0);
+  for (int pixel = 0;;) {
+    narrow_tile<V, N>(a, image, windows, block, result, pixel);
+    pixel += kNarrowPixels;
+    if (pixel == pixels) return;
+    windows.next();
+    if (pixel + kNarrowPixels <= pixels) continue;
+    pixel = pixels - kNarrowPixels;
+    windows = Windows<typename V::In>(a, image.data, image.pitch, pixel);
+  }
 }
 
 /// As padded_image, in whole registers, which may write over the end of what comes next.
