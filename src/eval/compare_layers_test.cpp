@@ -20,6 +20,12 @@ Numbers activations(size_t channels, uint64_t seed) {
   return numbers;
 }
 
+Numbers matched(const ChannelMatch& match, const Numbers& x) {
+  Numbers numbers;
+  match.apply(x, numbers);
+  return numbers;
+}
+
 TEST(ChannelMatch, FindsMovedAndScaledChannels) {
   const size_t order[] = {4, 3, 0, 5, 1, 2};
   const float factors[] = {1, 1, 8, 0.5f, 1, 3};
@@ -35,9 +41,8 @@ TEST(ChannelMatch, FindsMovedAndScaledChannels) {
   match.match();
   EXPECT_TRUE(match.reordered());
   EXPECT_TRUE(match.scaled());
-  Numbers matched;
-  match.apply(last, matched);
-  for (size_t i = 0; i < matched.size(); ++i) EXPECT_NEAR(matched[i], expected[i], 1e-6f);
+  const Numbers found = matched(match, last);
+  for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-6f);
 }
 
 /// Noise moves nothing, and is still there afterwards.
@@ -51,10 +56,9 @@ TEST(ChannelMatch, LeavesChannelsWhereTheyAre) {
   match.match();
   EXPECT_FALSE(match.reordered());
   EXPECT_FALSE(match.scaled());
-  Numbers matched;
-  match.apply(noisy, matched);
+  const Numbers found = matched(match, noisy);
   DeviationSums sums;
-  for (size_t i = 0; i < matched.size(); ++i) sums.add(expected[i], matched[i]);
+  for (size_t i = 0; i < found.size(); ++i) sums.add(expected[i], found[i]);
   EXPECT_GT(sums.result().sqnr_db, 30);
   EXPECT_LT(sums.result().sqnr_db, 45);
 }
@@ -69,9 +73,7 @@ TEST(ChannelMatch, TooManyChannelsKeepTheirOrderButNotTheirSize) {
   match.match();
   EXPECT_FALSE(match.reordered());
   EXPECT_TRUE(match.scaled());
-  Numbers matched;
-  match.apply(twice, matched);
-  EXPECT_EQ(matched, expected);
+  EXPECT_EQ(matched(match, twice), expected);
 }
 
 }  // namespace

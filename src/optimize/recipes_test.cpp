@@ -224,18 +224,24 @@ TEST(Cluster, FindsTheClustersThatThereAre) {
   for (int i = 0; i < 9; ++i) EXPECT_NEAR(w[static_cast<size_t>(i)], i < 3 ? -1 : i < 6 ? .5 : 2, 1e-6);
 }
 
-/// Filters of zeros go first, and then nothing changes.
-TEST(PruneChannels, RemovesWhatDoesNothing) {
+/// The small pilot; the weights of every second filter and unit times `factor`, their biases `bias`.
+Graph with_every_second_filter(float factor, float bias) {
   Graph graph = small_pilot();
   for (const Node& node : graph.nodes) {
     if (!std::holds_alternative<Conv2D>(node.op) && node.name != "dense1") continue;
-    Value &weight = graph.value(node.inputs[1]), &bias = graph.value(node.inputs[2]);
-    const size_t filters = static_cast<size_t>(weight.shape[0]), each = weight.elements<float>().size() / filters;
-    for (size_t f = 0; f < filters; f += 2) {
-      std::fill_n(weight.elements<float>().begin() + static_cast<ptrdiff_t>(f * each), each, 0.0f);
-      bias.elements<float>()[f] = 0;
+    const auto weights = graph.value(node.inputs[1]).elements<float>(), biases = graph.value(node.inputs[2]).elements<float>();
+    const size_t each = weights.size() / biases.size();
+    for (size_t f = 0; f < biases.size(); f += 2) {
+      for (size_t i = f * each; i < (f + 1) * each; ++i) weights[i] *= factor;
+      biases[f] = bias;
     }
   }
+  return graph;
+}
+
+/// Filters of zeros go first, and then nothing changes.
+TEST(PruneChannels, RemovesWhatDoesNothing) {
+  const Graph graph = with_every_second_filter(0, 0);
   const auto inputs = random_inputs(graph, 5, -1, 1, 3);
   const Graph half = prune_channels(graph, 0.5, calibrated(graph, inputs));
   verify(half);
@@ -248,16 +254,7 @@ TEST(PruneChannels, RemovesWhatDoesNothing) {
 
 /// Large weights do not save a filter that never fires, nor small ones lose one that is heard.
 TEST(PruneChannels, KeepsWhatIsHeard) {
-  Graph graph = small_pilot();
-  for (const Node& node : graph.nodes) {
-    if (!std::holds_alternative<Conv2D>(node.op) && node.name != "dense1") continue;
-    Value &weight = graph.value(node.inputs[1]), &bias = graph.value(node.inputs[2]);
-    const size_t filters = static_cast<size_t>(weight.shape[0]), each = weight.elements<float>().size() / filters;
-    for (size_t f = 0; f < filters; f += 2) {
-      for (size_t i = f * each; i < (f + 1) * each; ++i) weight.elements<float>()[i] *= 3;
-      bias.elements<float>()[f] = -1000;
-    }
-  }
+  const Graph graph = with_every_second_filter(3, -1000);
   const auto inputs = random_inputs(graph, 5, -1, 1, 3);
   const Graph half = prune_channels(graph, 0.5, calibrated(graph, inputs));
   EXPECT_LT(relative_difference(graph, half, inputs), 1e-5);
