@@ -111,9 +111,11 @@ Camera::Camera(const Track& track, const Scenery& scenery) : track_(&track), sce
   grass_ = lit(104, 128, 84);
   wall_ = lit(168, 162, 154);
   sky_ = &sky(scenery.night);
-  for (int u = 0; u < kCameraWidth; ++u)
-    azimuth_.push_back(
-        static_cast<int>(std::lround(std::atan((kCameraWidth / 2 - u) / kFocalLength_px) * kSkyColumns / (2 * kPi))));
+  for (int u = 0; u < kCameraWidth; ++u) {
+    const double left = (kCameraWidth / 2 - u) / kFocalLength_px;
+    ray_length_.push_back(std::hypot(1.0, left));
+    azimuth_.push_back(static_cast<int>(std::lround(std::atan(left) * kSkyColumns / (2 * kPi))));
+  }
   for (int i = 0; i < kSparse; ++i) {
     plain_asphalt_.insert(plain_asphalt_.end(), {to_byte(asphalt_.r), to_byte(asphalt_.g), to_byte(asphalt_.b)});
     plain_line_.insert(plain_line_.end(), {to_byte(line_.r), to_byte(line_.g), to_byte(line_.b)});
@@ -127,7 +129,7 @@ Camera::Camera(const Track& track, const Scenery& scenery) : track_(&track), sce
 void Camera::find_walls(const View& view) {
   const auto half_width = static_cast<float>(track_->half_width_m());
   for (int u = 0; u < kCameraWidth; ++u) {
-    const double left = (kCameraWidth / 2 - u) / kFocalLength_px, length = std::hypot(1.0, left);
+    const double left = (kCameraWidth / 2 - u) / kFocalLength_px, length = ray_length_[static_cast<size_t>(u)];
     double ahead = 0.1;
     const auto distance_at = [&](double z) {
       const Point p = view.ground(z, z * left);

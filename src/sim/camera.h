@@ -60,6 +60,7 @@ class Camera {
   const std::vector<uint8_t>* sky_;                  // a panorama, rows of kSkyColumns RGB pixels
   std::vector<int> azimuth_, sky_column_;            // per column, in columns of the panorama: from the axis, in the world
   std::vector<uint8_t> plain_asphalt_, plain_line_;  // kSparse pixels of one colour
+  std::vector<double> ray_length_;                   // per column: how far a ray goes while it gets 1 m ahead
   std::vector<float> distance_, distance_below_;     // of a row's pixels and of those a row lower, to the centre line
   std::vector<float> wall_top_, wall_bottom_, wall_shade_;  // per column; no wall: bottom ≤ top
 };

@@ -54,10 +54,11 @@ Pose Track::pose_at(double arc_m, double lateral_m) const {
   return {{a.x + t * (b.x - a.x) - lateral_m * std::sin(angle), a.y + t * (b.y - a.y) + lateral_m * std::cos(angle)}, angle};
 }
 
-double Track::distance_to_segment(Point p, size_t i, double& fraction) const {
+double Track::squared_distance_to_segment(Point p, size_t i, double& fraction) const {
   const Point a = line_[i], b = line_[i + 1 < line_.size() ? i + 1 : 0];
   fraction = nearest_fraction(p, a, b);
-  return distance(p, between(a, b, fraction));
+  const Point nearest = between(a, b, fraction);
+  return (p.x - nearest.x) * (p.x - nearest.x) + (p.y - nearest.y) * (p.y - nearest.y);
 }
 
 TrackPosition Track::locate(Point p, double near_arc_m, double reach_m) const {
@@ -67,7 +68,7 @@ TrackPosition Track::locate(Point p, double near_arc_m, double reach_m) const {
   for (int64_t k = middle - reach; k <= middle + reach; ++k) {
     double fraction;
     const size_t i = wrap(k);
-    const double d = distance_to_segment(p, i, fraction);
+    const double d = squared_distance_to_segment(p, i, fraction);
     if (d < best) best = d, best_fraction = fraction, segment = i;
   }
   return {(static_cast<double>(segment) + best_fraction) * step_m_, signed_distance_to(p, segment)};
@@ -76,17 +77,17 @@ TrackPosition Track::locate(Point p, double near_arc_m, double reach_m) const {
 double Track::signed_distance_to(Point p, size_t i) const {
   const Point a = line_[i], b = line_[wrap(static_cast<int64_t>(i) + 1)];
   double fraction;
-  const double d = distance_to_segment(p, i, fraction);
+  const double d = std::sqrt(squared_distance_to_segment(p, i, fraction));
   return (b.x - a.x) * (p.y - a.y) - (b.y - a.y) * (p.x - a.x) < 0 ? -d : d;
 }
 
 size_t Track::descend(Point p, size_t start) const {
-  double fraction, best = distance_to_segment(p, start, fraction);
+  double fraction, best = squared_distance_to_segment(p, start, fraction);
   for (const int direction : {1, -1}) {
     const size_t before = start;
     for (;;) {
       const size_t next = wrap(static_cast<int64_t>(start) + direction);
-      const double d = distance_to_segment(p, next, fraction);
+      const double d = squared_distance_to_segment(p, next, fraction);
       if (d >= best) break;
       best = d, start = next;
     }
@@ -151,14 +152,15 @@ void Track::build_grid() {
 float Track::signed_distance(float x, float y) const {
   const float u = (x - left_) * (1 / kCell_m), v = (y - bottom_) * (1 / kCell_m);
   if (!(u >= 0 && v >= 0)) return kBand_m;
-  const int cx = static_cast<int>(u), cy = static_cast<int>(v), tx = cx / kTile, ty = cy / kTile;
-  if (tx >= tile_columns_ || ty >= tile_rows_) return kBand_m;
-  const int32_t index = tile_of_[static_cast<size_t>(ty) * static_cast<size_t>(tile_columns_) + static_cast<size_t>(tx)];
+  const int cx = static_cast<int>(u), cy = static_cast<int>(v);
+  const unsigned column = static_cast<unsigned>(cx), row = static_cast<unsigned>(cy), tx = column / kTile, ty = row / kTile;
+  if (tx >= static_cast<unsigned>(tile_columns_) || ty >= static_cast<unsigned>(tile_rows_)) return kBand_m;
+  const int32_t index = tile_of_[static_cast<size_t>(ty) * static_cast<size_t>(tile_columns_) + tx];
   if (index < 0) return kBand_m;
-  constexpr int kSide = kTile + 1;
-  const int16_t* cell =
-      &distances_[static_cast<size_t>(index) * kSide * kSide + static_cast<size_t>((cy % kTile) * kSide + cx % kTile)];
-  const auto [least, greatest] = std::minmax({cell[0], cell[1], cell[kSide], cell[kSide + 1]});
+  constexpr unsigned kSide = kTile + 1;
+  const int16_t* cell = &distances_[static_cast<size_t>(index) * kSide * kSide + (row % kTile) * kSide + column % kTile];
+  const int least = std::min(std::min(cell[0], cell[1]), std::min(cell[kSide], cell[kSide + 1])),
+            greatest = std::max(std::max(cell[0], cell[1]), std::max(cell[kSide], cell[kSide + 1]));
   if (greatest - least > 10000) return kBand_m;  // the rim on the right, beside cells that were never reached
   const float fx = u - static_cast<float>(cx), fy = v - static_cast<float>(cy);
   const float below = static_cast<float>(cell[0]) + fx * static_cast<float>(cell[1] - cell[0]),

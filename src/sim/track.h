@@ -42,7 +42,7 @@ class Track {
  private:
   void build_line(std::span<const Point> centre_line);
   void build_grid();
-  double distance_to_segment(Point p, size_t i, double& fraction) const;
+  double squared_distance_to_segment(Point p, size_t i, double& fraction) const;
   size_t wrap(int64_t i) const;
   /// The segment nearest to `p`, walking downhill from segment `start`.
   size_t descend(Point p, size_t start) const;
