@@ -136,16 +136,16 @@ std::span<const Pass> passes() { return kPasses; }
 std::vector<Technique> standard_techniques() {
   // The study's parameters: sparsity .5 to .8 in polynomial steps, or .5; 8 clusters per channel. Shares are of all weights,
   // not of each layer, where the name does not say otherwise: a small layer cannot spare four fifths. Networks learn what they
-  // said themselves, which is free of the labels' noise; integers, nearly right as they are, take small steps (ADR 0014) and
-  // have channels in an order that lets kernels skip (ADR 0017).
-  const std::string taught = " | tune teacher=1", ordered = " | order_channels";
+  // said themselves, which is free of the labels' noise; the less a step has cost, the smaller are those that make it good (ADR
+  // 0014). Integers have channels in an order that lets kernels skip (ADR 0017).
+  const std::string taught = " | tune teacher=1", lightly = " rate=0.005", ordered = " | order_channels";
   const std::string integer = ordered + " | quantize_integer", int8 = "order_channels | equalize_channels | quantize_integer";
   const std::string settled = " | tune epochs=2 rate=0.0005 teacher=1";
   const auto pruned_to = [](const char* share) { return std::string("prune_global sparsity=") + share; };
   const auto then_to = [&](const char* share) { return taught + " | " + pruned_to(share); };
   const std::string pruned = pruned_to("0.5") + then_to("0.68") + then_to("0.77") + then_to("0.8") + taught + " epochs=4";
-  const std::string half = pruned_to("0.5") + taught + " epochs=3", local = "prune_local" + taught + " epochs=2";
-  const std::string clustered = "cluster" + taught + " epochs=3";
+  const std::string half = pruned_to("0.5") + taught + " epochs=3", local = "prune_local" + taught + lightly + " epochs=2";
+  const std::string clustered = "cluster" + taught + lightly + " epochs=3";
   const auto technique = [](const char* name, const char* summary, const std::string& recipe) {
     return Technique{name, summary, parse_recipe(recipe)};
   };
@@ -162,7 +162,8 @@ std::vector<Technique> standard_techniques() {
       technique("prune", "four fifths of the weights are zero", pruned),
       technique("prune_dynamic_range", "prune, then int8 weights", pruned + ordered + " | quantize_dynamic_range"),
       technique("prune_local", "30 % of convolutions' and half of dense layers' weights are zero", local),
-      technique("prune_global", "30 % of all weights are zero, wherever they are", pruned_to("0.3") + taught + " epochs=2"),
+      technique("prune_global", "30 % of all weights are zero, wherever they are",
+                pruned_to("0.3") + taught + lightly + " epochs=2"),
       technique("prune_qat", "prune_local, then qat", local + " | " + int8 + settled),
       technique("cluster", "8 different weights per output channel", clustered),
       technique("cqat", "cluster, then qat that keeps the clusters", clustered + integer + settled),
@@ -173,7 +174,7 @@ std::vector<Technique> standard_techniques() {
                 "prune_channels share=0.5" + taught + " epochs=6"),
       technique("deep_compression", "92 % of the weights are zero, 8 different ones per output, 32 in convolutions; then qat",
                 pruned + " | " + pruned_to("0.86") + then_to("0.92") + taught + " epochs=3 | cluster convolutions=32" + taught +
-                    " epochs=3" + integer + settled),
+                    lightly + " epochs=3" + integer + settled),
   };
 }
 
