@@ -10,12 +10,13 @@
 namespace slimpilot {
 namespace {
 
+constexpr float kNoLimit = 3.4e38f;
+
 Quantization single(float scale, int32_t zero_point) { return {{scale}, {zero_point}, -1}; }
 
 /// Where a function no longer distinguishes inputs at this precision. tanh(±4) and sigmoid(±8) are within half a step of their
 /// limits in 8 bits; ELU's lower bound −1 is reached within half a step of its output at ln(step/2).
 ValueRange useful_inputs(ActivationKind kind, ValueRange range, ElementType type) {
-  constexpr float kNoLimit = 3.4e38f;
   const bool s8 = type == ElementType::s8;
   switch (kind) {
     case ActivationKind::tanh: return s8 ? ValueRange{-4, 4} : ValueRange{-10, 10};
@@ -45,15 +46,18 @@ ValueRange cut_for_readers(const Graph& graph, ValueId id, ValueRange range, Ele
   return {std::max(range.low, useful.low), std::min(range.high, useful.high)};
 }
 
-/// The greatest magnitude that a function yields.
-float bound_of(ActivationKind kind) {
+ValueRange limits_of(ActivationKind kind) {
+  if (is_clamp(kind)) return {clamp_range(kind).low, clamp_range(kind).high};
   switch (kind) {
-    case ActivationKind::tanh:
+    case ActivationKind::tanh: return {-1, 1};
     case ActivationKind::sigmoid:
-    case ActivationKind::hard_sigmoid: return 1;
-    default: return is_clamp(kind) ? std::max(-clamp_range(kind).low, clamp_range(kind).high) : 3.4e38f;
+    case ActivationKind::hard_sigmoid: return {0, 1};
+    default: return {-1, kNoLimit};  // ELU
   }
 }
+
+/// The greatest magnitude that a function yields.
+float bound_of(ActivationKind kind) { return std::max(-limits_of(kind).low, limits_of(kind).high); }
 
 /// int8 of a recurrent layer's result, which it reads itself: the zero point is 0, as the state before the first step is. Of
 /// steps whose result nobody sees nothing was observed; there may be twice as much, but no more than the functions yield.
@@ -92,6 +96,19 @@ std::optional<Quantization> fixed_scale(const Op& op, ElementType type) {
                         [&](const DepthwiseConv2D& o) { return for_kind(o.activation); },
                         [&](const Dense& o) { return for_kind(o.activation); },
                         [](const auto&) -> std::optional<Quantization> { return std::nullopt; },
+                    },
+                    op);
+}
+
+ValueRange result_limits(const Op& op) {
+  return std::visit(Overloaded{
+                        [](const Activation& o) { return limits_of(o.kind); },
+                        [](const Conv2D& o) { return limits_of(o.activation); },
+                        [](const DepthwiseConv2D& o) { return limits_of(o.activation); },
+                        [](const Dense& o) { return limits_of(o.activation); },
+                        [](const auto&) {
+                          return ValueRange{-kNoLimit, kNoLimit};
+                        },
                     },
                     op);
 }

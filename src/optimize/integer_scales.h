@@ -23,6 +23,9 @@ std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std:
 /// The scale that an op's result always has: sigmoid, clips to 0…1, in 16 bits also tanh.
 std::optional<Quantization> fixed_scale(const Op& op, ElementType type);
 
+/// What an op's result cannot exceed, whatever its inputs: the limits of its activation.
+ValueRange result_limits(const Op& op);
+
 /// Whether an op's result has the scale of its input, as it only moves or chooses numbers.
 bool keeps_scale(const Op& op);
 

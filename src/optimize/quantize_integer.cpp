@@ -42,6 +42,37 @@ struct ObservedRanges {
   std::vector<ValueRange> outputs;
 };
 
+/// What element `i` of the result can be: labels are scaled to 0 … 1 if their units are known, and activations have limits.
+ValueRange output_limits(const Graph& graph, ValueId output, size_t i) {
+  const int producer = producer_of(graph, output);
+  if (producer < 0) return {0, 0};  // an input, whose range is known
+  const ValueRange activation = result_limits(graph.nodes[static_cast<size_t>(producer)].op);
+  const bool scaled = !graph.meaning.empty() && (graph.meaning[i].min != 0 || graph.meaning[i].max != 1);
+  return scaled ? ValueRange{std::max(activation.low, 0.0f), std::min(activation.high, 1.0f)} : activation;
+}
+
+/// Half of what was observed more on each side, as far as the limits go: the next circuit has sharper bends than those that
+/// calibrate, and a car whose steering saturates leaves the road.
+ValueRange with_margin(ValueRange observed, ValueRange limits) {
+  const float margin = (observed.high - observed.low) / 2;
+  return {std::min(observed.low, std::max(observed.low - margin, limits.low)),
+          std::max(observed.high, std::min(observed.high + margin, limits.high))};
+}
+
+/// Results are never clipped, as rare turns are the sharp ones.
+void give_outputs_margin(const Graph& graph, ObservedRanges& ranges) {
+  size_t i = 0;
+  for (const ValueId output : graph.outputs) {
+    const size_t end = i + static_cast<size_t>(element_count(graph.value(output).shape));
+    ValueRange whole{0, 0};
+    for (; i < end; ++i) {
+      ValueRange& range = ranges.outputs[i] = with_margin(ranges.outputs[i], output_limits(graph, output, i));
+      whole = {std::min(whole.low, range.low), std::max(whole.high, range.high)};
+    }
+    ranges.values[graph.value(output).name] = whole;
+  }
+}
+
 ObservedRanges observed_ranges(const Graph& graph, const Calibration& calibration, ElementType activations) {
   ObservedRanges ranges{{}, calibration.output_ranges()};
   const bool wide = activations == ElementType::s16;
@@ -52,6 +83,8 @@ ObservedRanges observed_ranges(const Graph& graph, const Calibration& calibratio
   }
   if (wide)
     for (ValueRange& range : ranges.outputs) range = with_headroom(range);
+  else
+    give_outputs_margin(graph, ranges);
   return ranges;
 }
 

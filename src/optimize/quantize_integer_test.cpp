@@ -212,6 +212,40 @@ TEST(QuantizeInteger, OutputsOfLikeRangesStayTogether) {
   EXPECT_EQ(technique("int8_only", graph, random_inputs(graph, 20, 0, 1, 24)).outputs.size(), 1u);
 }
 
+/// Results may go half as far again as calibration saw, but not where labels or the activation end.
+TEST(QuantizeInteger, ResultsHaveRoomForSharperBends) {
+  Graph graph = two_outputs(1);
+  const auto inputs = random_inputs(graph, 20, 0, 1, 24);
+  const auto outputs_at = [&](float bias, const Graph& model) {
+    Graph moved = model;
+    for (float& b : moved.value(moved.nodes[1].inputs[2]).elements<float>()) b = bias;
+    return moved;
+  };
+  const auto range_of = [&](const Graph& real) {
+    const Graph integer = technique("int8_only", real, inputs);
+    const Quantization& q = *integer.value(integer.outputs[0]).quantization;
+    return ValueRange{q.scale[0] * static_cast<float>(-128 - q.zero_point[0]),
+                      q.scale[0] * static_cast<float>(127 - q.zero_point[0])};
+  };
+  const Calibration calibration = calibrated(graph, inputs);
+  const ValueRange seen = calibration.output_ranges()[0];
+  const float span = seen.high - seen.low, middle = (seen.low + seen.high) / 2;
+  const float bias = graph.value(graph.nodes[1].inputs[2]).elements<float>()[0];
+  const Graph centred = outputs_at(bias - middle, graph);  // observed: ±span/2
+  const ValueRange free = range_of(centred);
+  EXPECT_NEAR(free.high, span, span / 50);
+  EXPECT_NEAR(free.low, -span, span / 50);
+
+  Graph scaled = centred;
+  for (OutputMeaning& m : scaled.meaning) m.min = -7, m.max = 7;  // labels are 0 … 1; what was observed stays
+  EXPECT_NEAR(range_of(scaled).low, -span / 2, span / 50);
+  EXPECT_NEAR(range_of(scaled).high, std::max(span / 2, std::min(span, 1.0f)), span / 50);
+
+  Graph clipped = centred;
+  std::get<Dense>(clipped.nodes[1].op).activation = ActivationKind::relu;
+  EXPECT_EQ(range_of(clipped).low, 0);
+}
+
 /// The network of the study that is hardest to quantize, with one step: Mul, tanh, clipped gates.
 TEST(QuantizeInteger, OneStepConvLstm) {
   Graph graph = with_unit_input(TestNetwork({1, 8, 10, 3})
