@@ -26,9 +26,10 @@ struct Io {
 ///   output `group` slots, which hold the next weights of that output whose inputs are among the kSlotWindow from the vector's
 ///   first on, or 0. uint32: per block the number of its first vector, and at the end that of all; at the next multiple of 64
 ///   bytes the first input of each vector; at the next one per vector the places (bytes), then the weights.
+/// marked: the bits of a bitmask; at the next multiple of 64 bytes all weights.
 /// codebook: per output a table of 16 int8; then 4 bits for each weight, the first half of a group in the low bits of its
 /// bytes.
-enum class WeightStorage : uint8_t { plain, bitmask, slots, codebook };
+enum class WeightStorage : uint8_t { plain, bitmask, marked, slots, codebook };
 inline constexpr int kSlotWindow = 128;
 
 /// How a kernel wants weights [O][rows][K] laid out: outputs in blocks of at most `max_block`, the last one rounded up to

@@ -37,7 +37,7 @@ void take(Function& kernel, Function better) {
 // The levels of this architecture; `table` starts as the reference's.
 #if defined(__x86_64__)
 void make_levels(KernelTable table, Tables& tables) {
-  table.conv2d = {&avx2::conv2d_skip, &avx2::conv2d};
+  table.conv2d = {&avx2::conv2d_sparse, &avx2::conv2d_skip, &avx2::conv2d};
   table.dense = {&avx2::dense, &avx2::dense_streaming};
   take_elementwise(table.elementwise, avx2::elementwise);
   take_quantize(table.quantize, avx2::quantize);
@@ -45,8 +45,8 @@ void make_levels(KernelTable table, Tables& tables) {
   take_limits(table.limits, avx2::limit_loops);
   tables[static_cast<size_t>(Isa::avx2)] = table;
 
-  table.conv2d.insert(table.conv2d.end(),
-                      {&avx512::conv2d_256_skip, &avx512::conv2d_skip, &avx512::conv2d_256, &avx512::conv2d});
+  table.conv2d.insert(table.conv2d.end(), {&avx512::conv2d_sparse, &avx512::conv2d_256_skip, &avx512::conv2d_skip,
+                                           &avx512::conv2d_256, &avx512::conv2d});
   table.dense.insert(table.dense.end(), {&avx512::dense, &avx512::dense_streaming});
   take_elementwise(table.elementwise, avx512::elementwise);
   take_quantize(table.quantize, avx512::quantize);

@@ -52,6 +52,16 @@ const auto& variant_of(const Kernels& k, const std::string& variant) {
 
 size_t weight_size(const std::string& variant) { return variant == "f32" ? 4 : variant.ends_with("f16") ? 2 : 1; }
 
+/// Weights as the technique leaves them for which a storage is made.
+std::vector<std::byte> weights_for(WeightStorage storage, size_t count, size_t element_size) {
+  Random random(1);
+  std::vector<std::byte> weights(count * element_size);
+  for (size_t i = 0; i < count; ++i)
+    weights[i * element_size] =
+        wants_zeros(storage) && random.uniform() < 0.8 ? std::byte{} : static_cast<std::byte>(1 + random.below(16));
+  return weights;
+}
+
 /// PilotNet's second convolution: 31×98×24 to 14×47×36, 5×5, stride 2.
 void bench_conv2d(benchmark::State& state, const Conv2dKernels& way, const std::string& variant) {
   const Conv2dArgs args{.in_h = 31,
@@ -69,20 +79,9 @@ void bench_conv2d(benchmark::State& state, const Conv2dKernels& way, const std::
   Buffers b;
   b.input = aligned_bytes(31 * 98 * 24 * 4 + 64), b.output = aligned_bytes(14 * 47 * 36 * 4 + 64),
   b.scratch = aligned_bytes(conv2d_scratch_bytes(args));
-  const std::vector<std::byte> plain(36 * 25 * 24 * weight_size(variant), std::byte{1});
+  const auto plain = weights_for(kernel.layout.storage, size_t{36} * 25 * 24, weight_size(variant));
   b.weights = pack_weights(plain, {36, 5, 5 * 24}, weight_size(variant), kernel.layout);
   b.run(state, kernel, args, int64_t{14} * 47 * 36 * 25 * 24);
-}
-
-/// Weights as the technique leaves them for which a storage is made.
-std::vector<std::byte> weights_for(WeightStorage storage, size_t count, size_t element_size) {
-  Random random(1);
-  std::vector<std::byte> weights(count * element_size);
-  for (size_t i = 0; i < count; ++i)
-    weights[i * element_size] = (storage == WeightStorage::bitmask || storage == WeightStorage::slots) && random.uniform() < 0.8
-                                    ? std::byte{}
-                                    : static_cast<std::byte>(1 + random.below(16));
-  return weights;
 }
 
 /// A dense layer of 14400 to 1164, as pilotnet_same has.

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -97,13 +98,16 @@ class PackedData {
   std::vector<std::byte> run(const PackedKernel<Args>& kernel, Args args, size_t scratch_bytes) const {
     const size_t skip = static_cast<size_t>(case_.misalignment);
     AlignedBytes in = aligned_bytes(input.size() + 192), out = aligned_bytes(static_cast<size_t>(case_.outputs) * 4 + 192);
-    AlignedBytes scratch = aligned_bytes(scratch_bytes);
+    AlignedBytes scratch = aligned_bytes(scratch_bytes + 64);
+    std::memset(scratch.data(), 0xFF, scratch_bytes);  // NaN, as other steps may leave it
     auto* x = reinterpret_cast<std::byte*>(in.data()) + skip;
     auto* y = reinterpret_cast<std::byte*>(out.data()) + skip;
     std::memcpy(x, input.data(), input.size());
     const auto w = pack_weights(weights, case_.weights, weight_size(case_.variant), kernel.layout);
     args.weights = w.data(), args.real = real(), args.integer = integer();
     kernel.run(args, {{x, nullptr}, y, scratch.data()});
+    const auto* behind = reinterpret_cast<const std::byte*>(scratch.data()) + scratch_bytes;
+    EXPECT_TRUE(std::all_of(behind, behind + 64, [](std::byte b) { return b == std::byte{}; })) << "wrote past the scratch";
     const size_t bytes = static_cast<size_t>(case_.outputs) * output_size(case_.variant);
     EXPECT_EQ(y[bytes], std::byte{0}) << "wrote past the output";
     return {y, y + bytes};
@@ -143,9 +147,8 @@ class PackedData {
   void fill_weights() {
     weight_sum.assign(static_cast<size_t>(case_.weights.outputs) + kChannelPadding, 0);
     const int per_output = case_.weights.rows * case_.weights.k;
-    const bool sparse = case_.suited == WeightStorage::bitmask || case_.suited == WeightStorage::slots;
     for (int i = 0; i < case_.weights.outputs * per_output; ++i) {
-      const bool zero = sparse && random_.uniform() < 0.8;
+      const bool zero = wants_zeros(case_.suited) && random_.uniform() < 0.8;
       const float real = zero ? 0 : static_cast<float>(random_.uniform(-1, 1));
       if (case_.variant == Variant::f32)
         put(weights, real);

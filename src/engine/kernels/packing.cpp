@@ -58,14 +58,15 @@ std::vector<std::byte> packed_plain(std::span<const std::byte> weights, const We
   return packed;
 }
 
-std::vector<std::byte> as_bitmask(std::span<const std::byte> plain, size_t element_size) {
+/// bitmask and marked, which has the zeros too.
+std::vector<std::byte> as_bitmask(std::span<const std::byte> plain, size_t element_size, bool with_zeros) {
   const size_t elements = plain.size() / element_size;
   std::vector<std::byte> stored((elements / 8 + 63) / 64 * 64);
   for (size_t i = 0; i < elements; ++i) {
     const auto element = plain.subspan(i * element_size, element_size);
-    if (is_zero(element)) continue;
-    stored[i / 8] |= std::byte{1} << (i % 8);
-    stored.insert(stored.end(), element.begin(), element.end());
+    const bool zero = is_zero(element);
+    if (!zero) stored[i / 8] |= std::byte{1} << (i % 8);
+    if (!zero || with_zeros) stored.insert(stored.end(), element.begin(), element.end());
   }
   return stored;
 }
@@ -153,6 +154,7 @@ bool suits(WeightStorage storage, std::span<const std::byte> weights, const Weig
   switch (storage) {
     case WeightStorage::plain: return true;
     case WeightStorage::bitmask: return zeros() >= 0.5;
+    case WeightStorage::marked: return zeros() >= 0.4;
     case WeightStorage::slots: return element_size == 1 && shape.rows == 1 && zeros() >= 0.6;
     case WeightStorage::codebook: break;
   }
@@ -168,7 +170,8 @@ std::vector<std::byte> pack_weights(std::span<const std::byte> weights, const We
   const auto packed = [&] {
     if (layout.storage == WeightStorage::slots) return as_slots(weights, shape, layout);
     std::vector<std::byte> plain = packed_plain(weights, shape, element_size, layout);
-    if (layout.storage == WeightStorage::bitmask) return as_bitmask(plain, element_size);
+    if (layout.storage == WeightStorage::bitmask) return as_bitmask(plain, element_size, false);
+    if (layout.storage == WeightStorage::marked) return as_bitmask(plain, element_size, true);
     if (layout.storage == WeightStorage::codebook) return as_codebook(plain, weights, shape, layout);
     return plain;
   };

@@ -18,9 +18,13 @@ struct WeightShape {
   int outputs, rows, k;
 };
 
-/// Whether weights can be stored so and take clearly fewer bytes than plain ones: half of them zero for a bitmask; 60 % zero
-/// for slots (int8 in one row); at most 16 different ones per output for a codebook (int8).
+/// Whether weights can be stored so and are clearly less to read or to compute than plain ones: half of them zero for a
+/// bitmask, 40 % for marks, 60 % for slots (int8 in one row); at most 16 different ones per output for a codebook (int8).
 bool suits(WeightStorage storage, std::span<const std::byte> weights, const WeightShape& shape, size_t element_size);
+
+constexpr bool wants_zeros(WeightStorage storage) {
+  return storage == WeightStorage::bitmask || storage == WeightStorage::marked || storage == WeightStorage::slots;
+}
 
 /// The weights in the given layout; 64 readable bytes follow. Slots and codebooks need weights that suit them.
 std::vector<std::byte> pack_weights(std::span<const std::byte> weights, const WeightShape& shape, size_t element_size,

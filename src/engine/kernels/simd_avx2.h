@@ -28,8 +28,26 @@ struct RealAvx2 {
   static Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
   static void keep(Vector& v) { __asm__ volatile("" : "+v"(v)); }
   static constexpr int kMarkLanes = 8;
-  static uint8_t nonzero(const In* x) {
-    return static_cast<uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(x), _mm256_setzero_ps(), _CMP_NEQ_UQ)));
+  static uint8_t nonzero(Vector x) {
+    return static_cast<uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ)));
+  }
+  static uint8_t nonzero(const In* x) { return nonzero(_mm256_loadu_ps(x)); }
+  static Vector either(Vector a, Vector b) { return _mm256_or_ps(a, b); }
+  static void transpose(Vector (&v)[8]) {
+    Vector pairs[8], fours[8];
+    for (int i = 0; i < 8; i += 2) {
+      pairs[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+      pairs[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+      for (int k = 0; k < 2; ++k) {
+        fours[i + 2 * k] = _mm256_shuffle_ps(pairs[i + k], pairs[i + k + 2], 0x44);
+        fours[i + 2 * k + 1] = _mm256_shuffle_ps(pairs[i + k], pairs[i + k + 2], 0xEE);
+      }
+    for (int i = 0; i < 4; ++i) {
+      v[i] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x20);
+      v[i + 4] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x31);
+    }
   }
   static void store(float* y, Vector sum, float low, float high, int lanes) {
     const Vector limited = _mm256_min_ps(_mm256_max_ps(sum, _mm256_set1_ps(low)), _mm256_set1_ps(high));

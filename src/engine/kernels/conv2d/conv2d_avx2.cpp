@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The generic conv2d kernels with AVX2 registers.
 #include "engine/kernels/conv2d/conv2d_skipping.h"
+#include "engine/kernels/conv2d/conv2d_sparse.h"
 #include "engine/kernels/simd_avx2.h"
 
 namespace slimpilot::avx2 {
@@ -17,6 +18,11 @@ const Conv2dKernels conv2d = {
 const Conv2dKernels conv2d_skip = {
     .name = "avx2_skip",
     .f32 = kConv2dReal<FloatAvx2, ActiveNumbers>,
+};
+
+const Conv2dKernels conv2d_sparse = {
+    .name = "avx2_sparse",
+    .f32 = kConv2dSparse<FloatAvx2, FloatAvx2>,
 };
 
 }  // namespace slimpilot::avx2

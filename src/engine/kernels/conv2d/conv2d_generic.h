@@ -164,13 +164,19 @@ struct AllGroups {
   static PaddedImage<V> image(const Conv2dArgs&, const PaddedImage<V>& image, void*&) { return image; }
 };
 
-/// Real sums: reads the image where it is unless it needs padding.
+/// The image where it is unless it needs padding.
+template <class V>
+PaddedImage<V> real_image(const Conv2dArgs& a, const Io& io, void*& end) {
+  const auto* input = static_cast<const float*>(io.input[0]);
+  end = aligned(io.scratch);
+  if (is_padded(a)) return padded_image<V>(a, ReadReal<V>{input}, io.scratch, end);
+  return {input, static_cast<ptrdiff_t>(a.in_w) * a.in_c, 0};
+}
+
 template <class V, template <class> class Windows>
 void conv2d_real(const Conv2dArgs& a, const Io& io) noexcept {
-  const auto* input = static_cast<const float*>(io.input[0]);
-  PaddedImage<V> image{input, static_cast<ptrdiff_t>(a.in_w) * a.in_c, 0};
-  void* end = aligned(io.scratch);
-  if (a.pad_top | a.pad_bottom | a.pad_left | a.pad_right) image = padded_image<V>(a, ReadReal<V>{input}, io.scratch, end);
+  void* end;
+  const PaddedImage<V> image = real_image<V>(a, io, end);
   conv2d_blocks<V>(a, Windows<V>::image(a, image, end), a.real.bias,
                    StoreReal<V>{static_cast<float*>(io.output), a.out_c, a.real});
 }

@@ -117,5 +117,35 @@ TEST(Conv2d, WhatIsZeroMayBeLeftOut) {
     }
 }
 
+/// Tiles of all heights and widths, windows of one and of several words of bits, outputs that fill no block.
+TEST(Conv2d, WeightsThatAreZeroMayBeLeftOut) {
+  for (const Geometry& g : {Geometry{31, 40, 24, 36, 5, 2, Padding::valid},
+                            {9, 7, 36, 9, 5, 2, Padding::valid},
+                            {8, 33, 64, 8, 1, 1, Padding::valid},
+                            {19, 20, 5, 7, 3, 1, Padding::same},
+                            {12, 17, 3, 1, 2, 1, Padding::valid},
+                            {16, 50, 70, 17, 3, 3, Padding::same},
+                            {5, 3, 4, 8, 3, 7, Padding::same},
+                            {1, 1, 1, 3, 1, 1, Padding::valid}}) {
+    const Conv2dArgs args = conv_args(g);
+    const PackedData data({Variant::f32,
+                           g.h * g.w * g.c,
+                           args.out_h * args.out_w * g.out_c,
+                           {g.out_c, g.kernel, g.kernel * g.c},
+                           false,
+                           4,
+                           WeightStorage::marked},
+                          9);
+    const auto expected = data.run(reference::conv2d.f32, args, conv2d_scratch_bytes(args));
+    for (const Isa isa : supported_isas()) {
+      SCOPED_TRACE(std::string(isa_name(isa)) + " channels " + std::to_string(g.c) + " to " + std::to_string(g.out_c));
+      const auto& ways = kernels(isa).conv2d;
+      const int count =
+          expect_all_same(ways, data, Variant::f32, args, conv2d_scratch_bytes(args), expected, g.kernel * g.kernel * g.c);
+      EXPECT_EQ(count, std::ranges::count_if(ways, [](const auto* way) { return way->f32.run != nullptr; })) << "all ways suit";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace slimpilot

@@ -55,6 +55,14 @@ TEST(Packing, StoresWhatIsLeft) {
   ASSERT_EQ(packed.size(), 64 + 3 + 64);
   EXPECT_EQ(std::vector(packed.begin(), packed.begin() + 2), bytes({0x24, 0x08}));
   EXPECT_EQ(std::vector(packed.begin() + 64, packed.begin() + 67), bytes({5, 7, -1}));
+  const auto two_fifths = bytes({0, 1, 0, 2, 3});
+  EXPECT_TRUE(suits(WeightStorage::marked, two_fifths, {1, 1, 5}, 1));
+  EXPECT_FALSE(suits(WeightStorage::bitmask, two_fifths, {1, 1, 5}, 1));
+  EXPECT_FALSE(suits(WeightStorage::marked, bytes({0, 1, 4, 2, 3}), {1, 1, 5}, 1));
+  packed = pack_weights(sparse, shape, 1, {2, 2, 4, WeightStorage::marked});
+  ASSERT_EQ(packed.size(), 64 + 16 + 64);
+  EXPECT_EQ(std::vector(packed.begin(), packed.begin() + 2), bytes({0x24, 0x08}));
+  EXPECT_EQ(std::vector(packed.begin() + 64, packed.begin() + 72), bytes({0, 0, 5, 0, 0, 7, 0, 0}));
 
   // Two lanes of two slots: the window of 1…128 has one weight of each output, input 129 is just outside of it.
   const std::vector<std::byte> wide = [&] {
