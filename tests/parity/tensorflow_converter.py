@@ -4,7 +4,8 @@ integers and with reals at both ends, and uint8, bit for bit as LiteRT's referen
 their largest output. In dynamic range both quantize activations while they compute: an integer that were another would show.
 uint8 of TensorFlow 1's quantization-aware training: today's TensorFlow has no such training, but its converter for TensorFlow 1's
 graphs still makes such files of one with fake quantization, which stands for it here (legacy_uint8.py has more of them). Prints a line
-per check; exits with 1 if one fails.
+per check; exits with 1 if one fails. The converter refuses the networks with ConvLSTM2D or LSTM for
+their lists of tensors, and leaves Conv3D real, an operator that slimpilot does not read.
 
 usage: tensorflow_converter.py --build BUILD [--frames N] [--only WORD]
 """
@@ -32,7 +33,7 @@ from parity_run import Results, Runner
 logging.set_verbosity(logging.ERROR)
 TOLERANCE = 1e-5  # of the largest output
 RECORDED, CALIBRATION = 60, 30
-NETWORKS = ("pilotnet",)
+NETWORKS = ("pilotnet", "pilotnet_stacked", "deeppilot")
 LITE, INT16 = tf.lite.OpsSet, tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 # Operators, type of inputs and outputs.
 KINDS = {
