@@ -89,7 +89,8 @@ class Case:
             theirs = twins.rows(model.predict(self.frames, batch_size=1, verbose=0))
             ours = self.runner.run(path, self.frames).view(np.float32)
             error = np.abs(ours - theirs).max() / max(1, np.abs(theirs).max())
-            detail = f"largest difference {error:.2e}, outputs {theirs.min():.3f} to {theirs.max():.3f}"
+            spread = " and ".join(f"{low:.3f} to {high:.3f}" for low, high in zip(theirs.min(0), theirs.max(0)))
+            detail = f"largest difference {error:.2e}, outputs {spread}"
             self.results.add(self.name, f"{path.name}: as Keras {keras.__version__}", error <= IMPORT_TOLERANCE, detail)
             largest = max(largest, error)
         self.cell("", "import", f"{largest:.1e}")

@@ -16,12 +16,12 @@ PILOTNET, DENSE = (24, 36, 48, 64, 64), (1164, 100, 50, 10)
 OUTPUTS = {"v": (6.5, 24), "w": (-7.1, 7.1)}
 CROP = (240, 480)
 MOMENTUM = 0.8  # of BatchNorm's statistics, for few steps
-STEPS, BATCH = 20, 8
+BATCH = 8
 
 
-def dense_layers(L, x, units, between=lambda x: x):
+def dense_layers(L, x, units, between=lambda x: x, **options):
     for one in units:
-        x = between(L.Dense(one, activation="relu")(x))
+        x = between(L.Dense(one, activation="relu", **options)(x))
     return L.Dense(len(OUTPUTS))(x)
 
 
@@ -51,9 +51,15 @@ def pilotnet(keras, shape=(66, 200, 3), filters=PILOTNET, padding="valid"):
     return keras.Model(image, dense_layers(L, L.Flatten()(x), DENSE))
 
 
-def conv_lstms(L, x, count):
+def lively(keras):
+    """Weights with which signals pass a recurrent layer at about their size; Keras' own let a stack of them forget the image."""
+    return {name: keras.initializers.VarianceScaling(16, seed=5) for name in ("kernel_initializer", "recurrent_initializer")}
+
+
+def conv_lstms(keras, x, count):
+    L = keras.layers
     for i in range(count):
-        x = L.ConvLSTM2D(8, 5, padding="same", return_sequences=i + 1 < count)(x)
+        x = L.ConvLSTM2D(8, 5, padding="same", return_sequences=i + 1 < count, **lively(keras))(x)
     return dense_layers(L, L.Flatten()(x), (50, 10))
 
 
@@ -63,7 +69,7 @@ def deepest_lstm_tiny_pilotnet(keras):
     for _ in range(3):
         x = L.Conv2D(8, 3, strides=2, activation="relu")(x)
     x = L.Reshape((1, 5, 11, 8))(L.Dropout(0.2)(x))
-    return keras.Model(image, conv_lstms(L, x, 3))
+    return keras.Model(image, conv_lstms(keras, x, 3))
 
 
 def pilotnet_x3(keras):
@@ -72,8 +78,8 @@ def pilotnet_x3(keras):
     x = image_convs(L, norm(L)(frames), PILOTNET, "same", L.TimeDistributed)
     x = L.TimeDistributed(L.Flatten())(x)
     for i in range(4):
-        x = L.LSTM(4, return_sequences=i < 3)(x)
-    return keras.Model(frames, dense_layers(L, x, DENSE))
+        x = L.LSTM(4, return_sequences=i < 3, **lively(keras))(x)
+    return keras.Model(frames, dense_layers(L, x, DENSE, kernel_initializer="he_uniform"))
 
 
 def pilotnet_x3_conv3d(keras):
@@ -88,7 +94,7 @@ def memdccp(keras):
     L = keras.layers
     frames = L.Input((3, 50, 100, 3))
     x = sequence_convs(L, norm(L)(frames), lambda x: x)
-    return keras.Model(frames, conv_lstms(L, L.Reshape((1, 13, 64, 7))(x), 4))
+    return keras.Model(frames, conv_lstms(keras, L.Reshape((1, 13, 64, 7))(x), 4))
 
 
 def inception(L, x, filters, is_first):
@@ -120,6 +126,8 @@ class Twin:
     build: Callable  # of the Keras module
     normalize: str
     frames_back: tuple = (0,)
+    rate: float = 1e-3  # of Adam
+    steps: int = 20
 
 
 SEQUENCE = (9, 5, 0)
@@ -128,10 +136,10 @@ TWINS = {
     "pilotnet_same": Twin(functools.partial(pilotnet, padding="same"), "imagenet"),
     "deepest_lstm_tiny_pilotnet": Twin(deepest_lstm_tiny_pilotnet, "imagenet"),
     "pilotnet_stacked": Twin(functools.partial(pilotnet, shape=(66, 200, 6), filters=(36, 48, 64, 80, 80)), "unit", (1, 0)),
-    "pilotnet_x3": Twin(pilotnet_x3, "imagenet", SEQUENCE),
-    "pilotnet_x3_conv3d": Twin(pilotnet_x3_conv3d, "imagenet", SEQUENCE),
-    "memdccp": Twin(memdccp, "imagenet", SEQUENCE),
-    "deeppilot": Twin(deeppilot, "unit"),
+    "pilotnet_x3": Twin(pilotnet_x3, "imagenet", SEQUENCE, 1e-5),
+    "pilotnet_x3_conv3d": Twin(pilotnet_x3_conv3d, "imagenet", SEQUENCE, steps=3),
+    "memdccp": Twin(memdccp, "imagenet", SEQUENCE, steps=3),
+    "deeppilot": Twin(deeppilot, "unit", steps=5),
 }
 
 
@@ -171,8 +179,8 @@ def trained(keras, name, recording, paths):
     model = twin.build(keras)
     frames, wanted = inputs(twin, model.input_shape[1:], paths), labels(recording)
     wanted = np.split(wanted, len(OUTPUTS), 1) if isinstance(model.output, list) else wanted
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse")
-    for step in range(STEPS):
+    model.compile(optimizer=keras.optimizers.Adam(twin.rate), loss="mse")
+    for step in range(twin.steps):
         chosen = np.random.default_rng(step).integers(0, len(frames), BATCH)
         model.train_on_batch(frames[chosen], [one[chosen] for one in wanted] if isinstance(wanted, list) else wanted[chosen])
     return model, frames
