@@ -19,10 +19,11 @@ MOMENTUM = 0.8  # of BatchNorm's statistics, for few steps
 BATCH = 8
 
 
-def dense_layers(L, x, units, between=lambda x: x, **options):
+def dense_layers(L, x, units, between=lambda x: x, bias="zeros", **options):
+    """`bias` is that of the outputs."""
     for one in units:
         x = between(L.Dense(one, activation="relu", **options)(x))
-    return L.Dense(len(OUTPUTS))(x)
+    return L.Dense(len(OUTPUTS), bias_initializer=bias)(x)
 
 
 def norm(L, **options):
@@ -73,13 +74,14 @@ def deepest_lstm_tiny_pilotnet(keras):
 
 
 def pilotnet_x3(keras):
+    """It hardly learns: with the others' rate its LSTMs soon are at their ends and yield the same for all images."""
     L = keras.layers
     frames = L.Input((3, 50, 100, 3))
     x = image_convs(L, norm(L)(frames), PILOTNET, "same", L.TimeDistributed)
     x = L.TimeDistributed(L.Flatten())(x)
     for i in range(4):
         x = L.LSTM(4, return_sequences=i < 3, **lively(keras))(x)
-    return keras.Model(frames, dense_layers(L, x, DENSE, kernel_initializer="he_uniform"))
+    return keras.Model(frames, dense_layers(L, x, DENSE, bias="ones", kernel_initializer="he_uniform"))
 
 
 def pilotnet_x3_conv3d(keras):
