@@ -32,6 +32,7 @@ import twins
 from parity_run import LEAST_SQNR_DB, TECHNIQUES, Results, Runner, sqnr_db
 
 IMPORT_TOLERANCE = 1e-5
+LEAST_VARIATION = 1e-3  # of each output over the frames: else a comparison says nothing
 RECORDED, CALIBRATION = 60, 30
 # (network or "", technique or "", runtime): a part of the message of whoever refuses.
 REFUSED = {}
@@ -92,6 +93,8 @@ class Case:
             spread = " and ".join(f"{low:.3f} to {high:.3f}" for low, high in zip(theirs.min(0), theirs.max(0)))
             detail = f"largest difference {error:.2e}, outputs {spread}"
             self.results.add(self.name, f"{path.name}: as Keras {keras.__version__}", error <= IMPORT_TOLERANCE, detail)
+            vary = np.ptp(theirs, 0).min()
+            self.results.add(self.name, f"{path.name}: outputs depend on the image", vary >= LEAST_VARIATION, f"{vary:.1e} or more")
             largest = max(largest, error)
         self.cell("", "import", f"{largest:.1e}")
         return path
