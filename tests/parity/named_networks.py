@@ -39,7 +39,9 @@ REFUSED = {}
 # Whose LSTMs .tflite and .onnx say in other words, with other rounding.
 TAKEN_APART = {"pilotnet_x3"}
 # In the same way: why it is less than the bound.
-APART = {}
+BARELY_TRAINED = "its weights are nearly random: one step of its integers is much of what it yields"
+APART = {("pilotnet_x3", technique, runtime): BARELY_TRAINED
+         for technique in ("int8_float_fallback", "int8_only") for runtime in onnx_runtimes.RUNTIMES}  # fmt: skip
 
 
 def listed(table, network, technique, runtime):
