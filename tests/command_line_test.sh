@@ -150,6 +150,9 @@ if diff <(awk '{print $1, $3, $6}' output) predicted_several; then passed=$((pas
 if grep -qFxf predicted_alone predicted_several; then fail "predict does not see the frames before"; else passed=$((passed + 1)); fi
 expect 0 "p99.9" bench stacked.tflite --data recording --seconds 0.1 --camera-runs 10
 expect 0 "inf" compare stacked.tflite stacked.slim --data recording --frames 0::20
+for ending in tflite slim; do expect 0 "sequence.$ending" convert random:pilotnet_x3 "sequence.$ending"; done
+expect 0 "conv5/relu" compare sequence.tflite sequence.slim --data recording --frames 0::20
+if grep -qE '^all +inf' output; then passed=$((passed + 1)); else fail "an LSTM that was taken apart computes something else"; fi
 # A line is there before the next frame is.
 {
   head -c 921600 frames.rgb

@@ -76,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(Files, KerasGolden, testing::ValuesIn(golden_files()), 
   return file.param.stem().string() + "_" + file.param.extension().string().substr(1);
 });
 
-TEST(KerasGoldenFiles, AreAllThere) { EXPECT_EQ(golden_files().size(), 24u); }
+TEST(KerasGoldenFiles, AreAllThere) { EXPECT_EQ(golden_files().size(), 26u); }
 
 }  // namespace
 }  // namespace slimpilot

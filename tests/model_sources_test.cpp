@@ -222,10 +222,10 @@ void ModelSources::add_sources() {
   sources_ = {
       {"Keras 1.2 `.h5`", all(golden / "keras", {"keras1.h5", "keras1_branches.h5"})},
       {"Keras 2 `.h5`",
-       all(golden / "keras", {"activations.h5", "batch_norm.h5", "conv_lstm.h5", "convolutions.h5", "lambda.h5", "nested.h5",
-                              "pools.h5", "recurrent_sequences.h5", "sequences.h5"})},
+       all(golden / "keras", {"activations.h5", "batch_norm.h5", "conv_lstm.h5", "convolutions.h5", "global_pools.h5",
+                              "lambda.h5", "nested.h5", "pools.h5", "recurrent_sequences.h5", "sequences.h5"})},
       {"Keras 3 `.h5`", all(golden / "keras", {"branches3.h5", "keras3.h5", "nested3.h5", "sequences3.h5"})},
-      {"Keras 3 `.keras`", all(golden / "keras", {"branches3.keras", "nested.keras", "nested3.keras",
+      {"Keras 3 `.keras`", all(golden / "keras", {"branches3.keras", "global_pools3.keras", "nested.keras", "nested3.keras",
                                                   "recurrent_sequences3.keras", "sequences3.keras"})},
       {"Keras, functional, several outputs",
        all(golden / "keras", {"branches.h5", "donkey_linear.h5", "donkey_categorical.keras"})},

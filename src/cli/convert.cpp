@@ -22,7 +22,9 @@ void run_convert(int argc, char** argv) {
   arguments.option("--plain", plain, "do without zstd in a .slim file: larger, and weights can be used where they lie");
   options.declare(arguments);
   arguments.parse(argc, argv);
-  const size_t bytes = write_model(simplify(load_model(in, options)), out, {.zstd = !plain});
+  Graph graph = simplify(load_model(in, options));
+  if (out.ends_with(".tflite")) graph = unroll_lstm(std::move(graph));  // which has no LSTM that starts anew each time
+  const size_t bytes = write_model(graph, out, {.zstd = !plain});
   fmt::print("{}: {} MB\n", out, megabytes(bytes));
 }
 

@@ -225,9 +225,14 @@ void Builder::add(const KerasPool3D& layer) {
 }
 
 void Builder::add(const KerasGlobalPool& layer) {
-  const Shape image = shape(4, "an image");
-  append(Pool2D{layer.kind, image[1], image[2], image[1], image[2]});
-  if (!layer.keep_dimensions) append(Reshape{{image[0], image[3]}}, {}, "/vector");
+  const Shape all = layer.has_time ? shape(5, "a sequence of images") : shape(4, "an image");
+  const int height = all[all.size() - 3], width = all[all.size() - 2];
+  const Pool2D pool{layer.kind, height, width, height, width};
+  if (layer.has_time)
+    current_ = append_pool3d(graph_, node_name(""), pool, all[1], all[1], current_);
+  else
+    append(pool);
+  if (!layer.keep_dimensions) append(Reshape{{all[0], all.back()}}, {}, "/vector");
 }
 
 void Builder::add(const KerasReshape& layer) {

@@ -83,7 +83,7 @@ TEST(KerasH5, ReadsEveryGolden) {
       ++count;
     }
   }
-  EXPECT_EQ(count, 24);
+  EXPECT_EQ(count, 26);
 }
 
 TEST(KerasH5, NamesNodesLikeLayers) {

@@ -136,8 +136,8 @@ KerasKind read_pool3d(const KerasSettings& settings) {
 
 KerasKind read_global_pool(const KerasSettings& settings) {
   settings.require_channels_last();
-  const bool max = settings.class_name() == "GlobalMaxPooling2D";
-  return KerasGlobalPool{max ? PoolKind::max : PoolKind::average, settings.flag({"keepdims"}, false)};
+  const bool max = settings.class_name().starts_with("GlobalMax"), has_time = settings.class_name().ends_with("3D");
+  return KerasGlobalPool{max ? PoolKind::max : PoolKind::average, has_time, settings.flag({"keepdims"}, false)};
 }
 
 KerasKind read_permute(const KerasSettings& settings) {
@@ -275,6 +275,8 @@ const std::map<std::string, Reader>& readers() {
       {"AveragePooling3D", read_pool3d},
       {"GlobalMaxPooling2D", read_global_pool},
       {"GlobalAveragePooling2D", read_global_pool},
+      {"GlobalMaxPooling3D", read_global_pool},
+      {"GlobalAveragePooling3D", read_global_pool},
       {"Permute", read_permute},
       {"Concatenate", read_concatenate},
       {"Add", read_sum},

@@ -53,7 +53,7 @@ struct KerasPool3D {
 };
 struct KerasGlobalPool {
   PoolKind kind = PoolKind::average;
-  bool keep_dimensions = false;
+  bool has_time = false, keep_dimensions = false;
 };
 struct KerasReshape {
   Shape target;  // without batch; one extent may be −1

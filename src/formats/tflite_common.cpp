@@ -198,8 +198,9 @@ Arithmetic arithmetic_of(const Graph& graph, const Node& node) {
 }
 
 void check_tflite_numbers(const Graph& graph, const Node& node) {
-  if (std::holds_alternative<BatchNorm>(node.op) || std::holds_alternative<ConvLstm2D>(node.op) ||
-      std::holds_alternative<Lstm>(node.op))
+  if (std::holds_alternative<Lstm>(node.op))
+    fail(node, "has no TensorFlow Lite operator; without kept state `convert` takes it apart, step by step");
+  if (std::holds_alternative<BatchNorm>(node.op) || std::holds_alternative<ConvLstm2D>(node.op))
     fail(node, "has no TensorFlow Lite operator; fold or lower it first");
   if (node.inputs.empty()) fail(node, "has no input");
   const Value &in = graph.value(node.inputs[0]), &out = graph.value(node.output);

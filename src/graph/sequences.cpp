@@ -84,10 +84,15 @@ ValueId append_pool3d(Graph& graph, const std::string& name, const Pool2D& pool,
   const Shape x = sequence_shape(graph, name, sequence, 5, 5);
   const ValueId pooled = append_node(graph, name + "/images", pool, {append_frames(graph, name + "/frames", sequence)});
   const Shape image = graph.value(pooled).shape;
-  const ValueId rows = append_node(graph, name + "/rows", Reshape{{1, x[1], image[1] * image[2], image[3]}}, {pooled});
-  const Pool2D over_time{pool.kind, window_t, 1, stride_t, 1, pool.padding};
-  const ValueId times = append_node(graph, name + "/time", over_time, {rows});
-  return append_node(graph, name, Reshape{{1, graph.value(times).shape[1], image[1], image[2], image[3]}}, {times});
+  int times = x[1];
+  ValueId result = pooled;
+  if (window_t > 1 || stride_t > 1) {
+    const Pool2D over_time{pool.kind, window_t, 1, stride_t, 1, pool.padding};
+    result = append_node(graph, name + "/rows", Reshape{{1, times, image[1] * image[2], image[3]}}, {pooled});
+    result = append_node(graph, name + "/time", over_time, {result});
+    times = graph.value(result).shape[1];
+  }
+  return append_node(graph, name, Reshape{{1, times, image[1], image[2], image[3]}}, {result});
 }
 
 }  // namespace slimpilot

@@ -15,7 +15,11 @@ Graph fold_batch_norm(Graph graph);
 Graph fold_hard_sigmoid(Graph graph);
 Graph fuse_activation(Graph graph);
 
-/// All of the above in order: what every technique starts from.
+/// LSTMs that keep no state, step by step with dense layers and element-wise ops: for files that cannot say an LSTM, larger and
+/// slower. Integer ones get real weights.
+Graph unroll_lstm(Graph graph);
+
+/// All of the above but the last in order: what every technique starts from.
 Graph simplify(Graph graph);
 
 /// Makes the channels of ReLU layers alike in size, so that one integer scale serves them all; no result changes.

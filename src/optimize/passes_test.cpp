@@ -251,6 +251,42 @@ TEST(RemoveDead, OneStepOfAnLstmIsThreeDenseLayers) {
   }
 }
 
+TEST(UnrollLstm, ComputesTheSame) {
+  for (const bool sequences : {false, true})
+    for (const ActivationKind activation : {ActivationKind::tanh, ActivationKind::none, ActivationKind::relu})
+      for (const ActivationKind gate : {ActivationKind::hard_sigmoid, ActivationKind::sigmoid}) {
+        TestNetwork network({1, 3, 7});
+        network.lstm("a", 5, {activation, gate, true}).lstm("b", 4, {activation, gate, sequences});
+        network.node("row", Reshape{{1, static_cast<int>(element_count(network.shape()))}});
+        const Graph before = network.dense("dense", 2).finish(), after = unroll_lstm(before);
+        const Names ops = ops_of(after);
+        EXPECT_EQ(std::count(ops.begin(), ops.end(), "Lstm"), 0);
+        EXPECT_EQ(std::count(ops.begin(), ops.end(), "Dense"), 1 + 2 * 3);
+        expect_same_results(before, after);
+      }
+}
+
+/// Integer gates are real, so they yield the same integers.
+TEST(UnrollLstm, OfEveryTechnique) {
+  TestNetwork network({1, 3, 40});
+  network.lstm("a", 8, {.return_sequences = true}).lstm("b", 8, {});
+  const Graph graph = network.dense("dense", 2).finish();
+  const auto inputs = random_inputs(graph, 8, -1, 1, 5);
+  for (const auto& [name, summary, steps] : find_techniques(standard_techniques(), {std::string(kPostTraining)})) {
+    SCOPED_TRACE(name);
+    const Graph before = technique(name, graph, inputs), after = unroll_lstm(before);
+    EXPECT_EQ(after.value(after.outputs[0]).type, before.value(before.outputs[0]).type);
+    EXPECT_LT(relative_difference(before, after, inputs), kTolerance);
+  }
+}
+
+TEST(UnrollLstm, LeavesWhatKeepsState) {
+  TestNetwork network({1, 3, 7});
+  network.lstm("a", 5, {.stateful = true});
+  const Graph before = network.dense("dense", 2).finish();
+  EXPECT_EQ(unroll_lstm(before), before);
+}
+
 /// The sequence of the first feeds the second; the reshapes between them vanish.
 TEST(RemoveDead, StackedSteps) {
   const Graph before =

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether slimpilot computes the same integers as LiteRT's reference kernels from uint8 files, as TensorFlow 1's
 quantization-aware training left them: activations and weights are uint8 with any zero point, per tensor. The files are made
-here, as TensorFlow 2 has no converter for them; no TensorFlow is needed. Prints a line per check; exits with 1 if one fails.
+here, so that zero points and scales lie where they hurt; tensorflow_converter.py has one of TensorFlow's converter. No TensorFlow
+is needed. Prints a line per check; exits with 1 if one fails.
 
 usage: legacy_uint8.py --build BUILD [--frames N] [--only WORD]
 """

@@ -14,60 +14,25 @@ import warnings
 
 import numpy as np
 import onnx
-import onnxruntime
-import openvino
 from onnxruntime import quantization
 
 import onnx_networks
+import onnx_runtimes
 import pictures
-from parity_run import Results, Runner
+from onnx_runtimes import onnx_runtime, open_vino
+from parity_run import LEAST_SQNR_DB, TECHNIQUES, Results, Runner, sqnr_db
 
 FLOAT_TOLERANCE = 1e-5  # of the largest output
-LEAST_SQNR_DB = 35
 FRAMES = 20
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
 TYPES = {"tensor(float)": np.float32, "tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
-TECHNIQUES = ("float32", "float16", "dynamic_range", "int4", "int8_float_fallback", "int8_only", "int16x8")
 NOT_EXACT = ("dynamic_range", "int4")  # ONNX Runtime computes with real activations, slimpilot quantizes them
-
-
-def sqnr_db(wanted, got):
-    wanted, got = wanted.astype(np.float64), got.astype(np.float64)
-    noise = ((wanted - got) ** 2).sum()
-    return float("inf") if noise == 0 else 10 * np.log10((wanted**2).sum() / noise)
-
-
-def onnx_runtime(path, frames):
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return np.stack([np.concatenate([out.ravel() for out in session.run(None, {name: frame[None]})]) for frame in frames])
-
-
-def open_vino(path, frames):
-    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return np.stack([np.concatenate([np.asarray(out).ravel() for out in model(frame[None]).values()]) for frame in frames])
 
 
 def slimpilot(runner, path, frames, kind):
     """Frames have channels first, as the file does; the graph's images have them last."""
     turned = np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
     return runner.run(path, turned).view(kind)
-
-
-def integers_as_reals(path, numbers):
-    """Integer outputs by the scale and zero point with which the file quantizes them."""
-    model = onnx.load(path)
-    constants = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
-    columns, start = [], 0
-    for output in model.graph.output:
-        width = int(np.prod([one.dim_value for one in output.type.tensor_type.shape.dim]))
-        part = numbers[:, start : start + width].astype(np.float64)
-        for node in model.graph.node:
-            if output.name in node.output and node.op_type == "QuantizeLinear":
-                part = constants[node.input[1]] * (part - constants[node.input[2]].astype(np.float64))
-        columns.append(part)
-        start += width
-    return np.concatenate(columns, 1)
 
 
 def judge(results, name, check, wanted, got, exact):
@@ -79,18 +44,10 @@ def judge(results, name, check, wanted, got, exact):
         results.add(name, check, db >= LEAST_SQNR_DB, f"{db:.1f} dB")
 
 
-def network_frames(path, recording, integer):
+def network_frames(path, recording):
     """Frames for the file's input with channels first: x/255, or integers by the scale that its DequantizeLinear has."""
-    model = onnx.load(path)
-    shape = [one.dim_value for one in model.graph.input[0].type.tensor_type.shape.dim]
-    frames = onnx_networks.frames_of(recording, shape[2], shape[3])[-FRAMES:]
-    if not integer:
-        return frames
-    constants = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
-    first = next(node for node in model.graph.node if model.graph.input[0].name in node.input)
-    scale, zero = (constants[name] for name in first.input[1:3])
-    limits = np.iinfo(zero.dtype)
-    return np.clip(np.rint(frames / scale) + zero.astype(np.float64), limits.min, limits.max).astype(zero.dtype)
+    shape = [one.dim_value for one in onnx.load(path).graph.input[0].type.tensor_type.shape.dim]
+    return onnx_runtimes.in_input_type(path, onnx_networks.frames_of(recording, shape[2], shape[3])[-FRAMES:])
 
 
 def check_written(results, runner, source, recording, folder):
@@ -102,15 +59,14 @@ def check_written(results, runner, source, recording, folder):
         runner.convert(tflite, path)
         name = f"{out.name} {technique}"
         onnx.checker.check_model(onnx.load(path), full_check=True)
-        integer = onnx.load(path).graph.input[0].type.tensor_type.elem_type != onnx.TensorProto.FLOAT
-        frames = network_frames(path, recording, integer)
+        frames = network_frames(path, recording)
         kind = frames.dtype
         ours = slimpilot(runner, path, frames, kind)
         same = np.array_equal(ours, slimpilot(runner, tflite, frames, kind))
         results.add(name, "as .onnx and as .tflite", same, "same bits" if same else "other bits")
         theirs = onnx_runtime(path, frames)
         exact = technique in ("float32", "float16")
-        reals = (lambda x: integers_as_reals(path, x)) if integer else (lambda x: x)
+        reals = lambda numbers: onnx_runtimes.as_reals(path, numbers)
         if technique in NOT_EXACT or (is_random and not exact):
             results.note(name, f"ONNX Runtime {sqnr_db(reals(theirs), reals(ours)):.1f} dB")
         else:

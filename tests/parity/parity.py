@@ -22,13 +22,13 @@ import numpy as np
 import keras_float64
 import litert_run
 import pictures
-from parity_run import Results, Runner
+from parity_run import LEAST_SQNR_DB, TECHNIQUES, Results, Runner, sqnr_db
 
 FLOAT_TOLERANCE = 1e-5  # of the largest output
-LEAST_SQNR_DB = 35
 FLOAT64_FRAMES = 5
 EXTREME_FRAMES = 4
 RELU_COPY = "udacity_maxpool_pilotnet_relu"
+HYBRID = ("dynamic_range", "int4")
 INTEGER = ("int8_float_fallback", "int8_only", "int16x8")
 
 
@@ -91,13 +91,16 @@ def describe_difference(interpreter, ours, theirs):
 
 
 def check_bits(results, runner, name, model, inputs, kernels="reference"):
+    """Whether all are equal."""
     interpreter = litert_run.open_model(model, kernels)
     theirs = litert_bytes(interpreter, inputs)
+    good = True
     for isa in runner.isas():
         ours = runner.run(model, inputs, isa)
         equal = np.array_equal(ours, theirs)
         detail = f"{len(inputs)} inputs equal" if equal else describe_difference(interpreter, ours, theirs)
-        results.add(name, f"bits of {isa or 'default'} against LiteRT {kernels}", equal, detail)
+        good &= results.add(name, f"bits of {isa or 'default'} against LiteRT {kernels}", equal, detail)
+    return good
 
 
 def check_float(results, runner, name, model, inputs, kernel_sets):
@@ -111,11 +114,6 @@ def check_float(results, runner, name, model, inputs, kernel_sets):
             results.add(name, check, error <= FLOAT_TOLERANCE, detail)
         else:
             results.note(name, f"{check}: {detail}")
-
-
-def sqnr_db(signal, other):
-    noise = np.square(signal - other).sum()
-    return 10 * np.log10(np.square(signal).sum() / noise) if noise else np.inf
 
 
 def check_dynamic_range(results, runner, name, model, inputs, kernel_sets):
@@ -156,7 +154,7 @@ def check_model(results, runner, network, model, frames, has_elu):
         if "delegate" in kernel_sets:
             theirs = litert_bytes(interpreter, inputs)
             results.note(name, f"steps from LiteRT's default: {histogram(interpreter, runner.run(model, inputs), theirs)}")
-    elif technique == "dynamic_range":
+    elif technique in HYBRID:
         check_dynamic_range(results, runner, name, model, inputs[: len(frames)], kernel_sets)
     else:
         check_float(results, runner, name, model, inputs[: len(frames)], kernel_sets)
@@ -219,7 +217,7 @@ def check_network(results, runner, network, frame_count):
     if source is not None:
         check_float64(results, runner, name, source, out / "float32.tflite", frames, lambdas)
     models = sorted(out.glob("*.tflite"))
-    results.add(name, "every technique wrote a file", len(models) == 6, ", ".join(m.stem for m in models))
+    results.add(name, "every technique wrote a file", len(models) == len(TECHNIQUES), ", ".join(m.stem for m in models))
     for path in models:
         check_model(results, runner, name, path, frames, name == "udacity_maxpool_pilotnet")
 

@@ -7,15 +7,30 @@ import sys
 
 import numpy as np
 
+TECHNIQUES = ("float32", "float16", "dynamic_range", "int4", "int8_float_fallback", "int8_only", "int16x8")
+LEAST_SQNR_DB = 35
+
+
+def sqnr_db(wanted, got):
+    wanted, got = wanted.astype(np.float64), got.astype(np.float64)
+    noise = np.square(wanted - got).sum()
+    return 10 * np.log10(np.square(wanted).sum() / noise) if noise else float("inf")
+
 
 class Results:
     def __init__(self):
-        self.passed = self.failed = 0
+        self.passed = self.failed = self.refused = 0
 
     def add(self, model, check, good, detail):
         self.passed += bool(good)
         self.failed += not good
         print(f"{'ok  ' if good else 'FAIL'} {model}: {check}: {detail}", flush=True)
+        return bool(good)
+
+    def refuse(self, model, check, message):
+        """Something that this runtime or file format cannot say, which is known and counted."""
+        self.refused += 1
+        print(f"none {model}: {check}: {message}", flush=True)
 
     def note(self, model, text):
         print(f"     {model}: {text}", flush=True)
@@ -46,7 +61,12 @@ class Runner:
         if done.returncode != 0:
             sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
 
-    def convert(self, source, target):
+    def refusal(self, source, target):
+        """Converts a model; what slimpilot says if it cannot, else nothing."""
         done = subprocess.run([self.build / "slimpilot", "convert", source, target], capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(f"convert {source} {target}\n{done.stdout}{done.stderr}")
+        return "" if done.returncode == 0 else " ".join((done.stdout + done.stderr).split())
+
+    def convert(self, source, target):
+        refusal = self.refusal(source, target)
+        if refusal:
+            sys.exit(f"convert {source} {target}\n{refusal}")

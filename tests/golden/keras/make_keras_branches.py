@@ -89,6 +89,14 @@ def sequences(keras, L):
     return keras.Model(frames, L.Dense(2)(L.Concatenate()([L.Flatten()(a), L.Flatten()(b)])))
 
 
+def global_pools(keras, L):
+    frames = L.Input((3, 4, 5, 2))
+    a = L.GlobalAveragePooling3D()(frames)
+    b = L.GlobalMaxPooling3D()(L.Conv3D(3, 2, activation="tanh")(frames))
+    c = L.Flatten()(L.GlobalMaxPooling3D(keepdims=True)(frames))
+    return keras.Model(frames, L.Dense(2)(L.Concatenate()([a, b, c])))
+
+
 def recurrent_sequences(keras, L):
     frames = L.Input((3, 6, 7, 2))
     x = L.ConvLSTM2D(2, 3, padding="same", return_sequences=True, recurrent_activation="sigmoid")(frames)
@@ -190,6 +198,8 @@ write("branches", keras2, branches, [".h5"])
 write("branches3", keras3, branches, [".h5", ".keras"])
 write("sequences", keras2, sequences, [".h5"])
 write("sequences3", keras3, sequences, [".h5", ".keras"])
+write("global_pools", keras2, global_pools, [".h5"])
+write("global_pools3", keras3, global_pools, [".keras"])
 write("recurrent_sequences", keras2, recurrent_sequences, [".h5"])
 write("recurrent_sequences3", keras3, recurrent_sequences, [".keras"])
 write("nested", keras2, nested, [".h5", ".keras"])
