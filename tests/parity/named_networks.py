@@ -2,8 +2,8 @@
 """The named networks from Keras to other people's runtimes. Twins of them (twins.py) are saved by Keras 2 and 3 and imported:
 the same layers as slimpilot's, and Keras' outputs within 1e-5 of the largest, or of 1. Then every post-training technique: its
 .tflite in LiteRT (integers bit for bit like the reference kernels, others by SQNR against the default ones), its .onnx in ONNX
-Runtime and OpenVINO, by SQNR. What a runtime or a file format cannot say must stand in REFUSED or in APART, and is counted. Prints a
-line per check and a table; exits with 1 if one fails.
+Runtime and OpenVINO, by SQNR. What a runtime or a file format refuses fails. Prints a line per check and a table; exits with 1
+if one fails.
 
 usage: named_networks.py --build BUILD [--frames N] [--only WORD]
 """
@@ -34,19 +34,8 @@ from parity_run import LEAST_SQNR_DB, TECHNIQUES, Results, Runner, sqnr_db
 IMPORT_TOLERANCE = 1e-5
 LEAST_VARIATION = 1e-3  # of each output over the frames: else a comparison says nothing
 RECORDED, CALIBRATION = 60, 30
-# (network or "", technique or "", runtime): a part of the message of whoever refuses.
-REFUSED = {}
 # Whose LSTMs .tflite and .onnx say in other words, with other rounding.
 TAKEN_APART = {"pilotnet_x3"}
-# In the same way: why it is less than the bound.
-BARELY_TRAINED = "its weights are nearly random: one step of its integers is much of what it yields"
-APART = {("pilotnet_x3", technique, runtime): BARELY_TRAINED
-         for technique in ("int8_float_fallback", "int8_only") for runtime in onnx_runtimes.RUNTIMES}  # fmt: skip
-
-
-def listed(table, network, technique, runtime):
-    keys = [(n, t, runtime) for n in (network, "") for t in (technique, "")]
-    return next((table[key] for key in keys if key in table), None)
 
 
 def program_names(build):
@@ -102,20 +91,12 @@ class Case:
         return path
 
     def refused(self, technique, runtime, message):
-        known = listed(REFUSED, self.name, technique, runtime)
-        name = f"{self.name}/{technique}"
-        if known is not None and known in message:
-            self.results.refuse(name, runtime, message)
-        else:
-            self.results.add(name, runtime, False, f"refused: {message}")
+        self.results.add(f"{self.name}/{technique}", runtime, False, f"refused: {message}")
         self.cell(technique, runtime, "refused")
 
     def sqnr(self, technique, runtime, theirs, ours):
-        db, why = sqnr_db(theirs, ours), listed(APART, self.name, technique, runtime)
-        if why is not None and db < LEAST_SQNR_DB:
-            self.results.refuse(f"{self.name}/{technique}", runtime, f"{db:.1f} dB: {why}")
-        else:
-            self.results.add(f"{self.name}/{technique}", f"SQNR against {runtime}", db >= LEAST_SQNR_DB, f"{db:.1f} dB")
+        db = sqnr_db(theirs, ours)
+        self.results.add(f"{self.name}/{technique}", f"SQNR against {runtime}", db >= LEAST_SQNR_DB, f"{db:.1f} dB")
         self.cell(technique, runtime, f"{db:.1f} dB")
 
     def check_litert(self, technique, model):
@@ -213,7 +194,7 @@ def main():
                 case.check_techniques(case.check_import())
                 cases.append(case)
     print_table(cases)
-    print(f"{results.passed} passed, {results.failed} failed, {results.refused} refused")
+    print(f"{results.passed} passed, {results.failed} failed")
     sys.exit(results.failed != 0)
 
 

@@ -19,18 +19,13 @@ def sqnr_db(wanted, got):
 
 class Results:
     def __init__(self):
-        self.passed = self.failed = self.refused = 0
+        self.passed = self.failed = 0
 
     def add(self, model, check, good, detail):
         self.passed += bool(good)
         self.failed += not good
         print(f"{'ok  ' if good else 'FAIL'} {model}: {check}: {detail}", flush=True)
         return bool(good)
-
-    def refuse(self, model, check, message):
-        """Something that this runtime or file format cannot say, which is known and counted."""
-        self.refused += 1
-        print(f"none {model}: {check}: {message}", flush=True)
 
     def note(self, model, text):
         print(f"     {model}: {text}", flush=True)
