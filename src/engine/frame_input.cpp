@@ -11,15 +11,15 @@
 namespace slimpilot {
 namespace {
 
-/// Where the sample for target index i falls between source indices: OpenCV's INTER_LINEAR.
+/// Where the sample for target index i falls between a source index and the next: OpenCV's INTER_LINEAR.
 struct Sample {
-  int first, second, second_weight;
+  int first, next_weight;
 };
 Sample sample_at(int i, int source, int target) {
   const double position = (i + 0.5) * source / target - 0.5;
-  const int first = std::clamp(static_cast<int>(std::floor(position)), 0, source - 1);
-  const double rest = std::clamp(position - first, 0.0, 1.0);
-  return {first, std::min(first + 1, source - 1), static_cast<int>(std::lround(rest * kResizeOne))};
+  const int first = std::clamp(static_cast<int>(std::floor(position)), 0, std::max(0, source - 2));
+  const double rest = source > 1 ? std::clamp(position - first, 0.0, 1.0) : 0;
+  return {first, static_cast<int>(std::lround(rest * kResizeOne))};
 }
 
 // One pixel; source and target may be the same.
@@ -56,12 +56,14 @@ FrameInput::FrameInput(const Preprocessing& preprocessing, const TensorView& inp
   if (!p.resize && (rows != height || frame_w != width))
     throw Error("the network wants images of " + size_text(height, width) + ", the frames are " + size_text(rows, frame_w) +
                 "; scale them with --resize " + size_text(height, width));
+  if (p.resize && frame_w == 1)
+    throw Error("frames of " + size_text(frame_h, 1) + " are too narrow to be scaled; use wider ones");
   count_ = width * 3, has_its_size_ = rows == height && frame_w == width;
   set_rows(rows, height);
   set_columns(frame_w, width);
   set_numbers(width);
   row_.resize(static_cast<size_t>(count_) + 64);
-  resize_scratch_.resize(static_cast<size_t>(resize_scratch_bytes(width)));
+  resize_scratch_.resize(static_cast<size_t>(resize_scratch_bytes(count_)));
   if (sees_one_frame()) return;
   kept_ = static_cast<size_t>(*std::ranges::max_element(frames_back_)) + 1;
   history_.resize(kept_ * image_bytes());
@@ -70,17 +72,25 @@ FrameInput::FrameInput(const Preprocessing& preprocessing, const TensorView& inp
 void FrameInput::set_rows(int rows, int height) {
   for (int y = 0; y < height; ++y) {
     const Sample s = sample_at(y, rows, height);
-    rows_.push_back({preprocessing_.crop_top + s.first, preprocessing_.crop_top + s.second, s.second_weight});
+    const int above = preprocessing_.crop_top + s.first;
+    rows_.push_back({above, rows > 1 ? above + 1 : above, s.next_weight});
   }
 }
 
 void FrameInput::set_columns(int frame_w, int width) {
   for (int x = 0; x < width; ++x) {
     const Sample s = sample_at(x, frame_w, width);
-    left_.push_back(s.first * 3);
-    right_.push_back(s.second * 3);
-    right_weight_.insert(right_weight_.end(), 3, s.second_weight);
+    for (int c = 0; c < 3; ++c) left_.push_back(s.first * 3 + c), right_weight_.push_back(s.next_weight);
   }
+  for (int i = 0; i < count_; i += 3) {
+    const auto left = [&](int byte) { return left_[static_cast<size_t>(byte)]; };
+    const bool goes_on =
+        !groups_.empty() && i + 3 - groups_.back() <= kResizeGroup && left(i) + 6 - left(groups_.back()) <= kResizeSpan;
+    if (!goes_on) groups_.push_back(i);
+  }
+  groups_.push_back(count_);
+  left_.resize(left_.size() + kResizeGroup);  // kernels read whole groups
+  right_weight_.resize(left_.size());
 }
 
 void FrameInput::set_numbers(int width) {
@@ -106,10 +116,12 @@ void FrameInput::set_numbers(int width) {
 
 const uint8_t* FrameInput::resized_row(const uint8_t* frame, size_t y) noexcept {
   const size_t pitch = static_cast<size_t>(frame_w_) * 3;
+  if (has_its_size_) return frame + (static_cast<size_t>(preprocessing_.crop_top) + y) * pitch;
   const uint8_t* above = frame + static_cast<size_t>(rows_[y].above) * pitch;
-  if (has_its_size_) return above;
   const uint8_t* below = frame + static_cast<size_t>(rows_[y].below) * pitch;
-  const ResizeRowArgs args{frame_w_ * 3, count_ / 3, left_.data(), right_.data(), right_weight_.data(), rows_[y].below_weight};
+  const int groups = static_cast<int>(groups_.size()) - 1;
+  const ResizeRowArgs args{frame_w_ * 3,          count_, left_.data(),  right_weight_.data(),
+                           rows_[y].below_weight, groups, groups_.data()};
   kernels_->preprocess.resize_row(args, {{above, below}, row_.data(), resize_scratch_.data()});
   return row_.data();
 }

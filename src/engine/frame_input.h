@@ -55,7 +55,7 @@ class FrameInput {
   int frame_w_, count_;  // pixels per row of frames; numbers per row of an image
   bool has_its_size_;    // nothing to resize
   std::vector<SourceRow> rows_;
-  std::vector<int32_t> left_, right_, right_weight_;
+  std::vector<int32_t> left_, right_weight_, groups_;  // see ResizeRowArgs
   std::vector<uint8_t> row_, resize_scratch_;
   std::vector<float> scale_, offset_, real_row_;  // per number of a row
   std::vector<int8_t> table_;                     // int8 inputs: what stands for a byte, see LookupArgs

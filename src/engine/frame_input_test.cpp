@@ -97,8 +97,13 @@ TEST(FrameInput, IntegersAreTheQuantizedFloats) {
 }
 
 TEST(FrameInput, EveryIsaGivesTheSameBits) {
-  for (const auto& [h, w, input_h, input_w] :
-       {std::array{480, 640, 66, 200}, {7, 9, 20, 31}, {41, 3, 1, 1}, {66, 200, 66, 200}}) {
+  for (const auto& [h, w, input_h, input_w] : {std::array{480, 640, 66, 200},
+                                               {480, 640, 50, 100},
+                                               {30, 640, 9, 7},
+                                               {7, 9, 20, 31},
+                                               {5, 2, 3, 4},
+                                               {41, 3, 1, 1},
+                                               {66, 200, 66, 200}}) {
     const auto frame = random_frame(h, w);
     const Preprocessing p{.resize = true, .color = ColorOrder::bgr};
     const auto expected = prepared(p, real_input(input_h, input_w), frame, h, w);
@@ -126,6 +131,7 @@ TEST(FrameInput, ErrorsSayWhichOptionHelps) {
   EXPECT_TRUE(has(message_of({.crop_top = -1, .crop_bottom = 50}, real_input(66, 200), 160, 320), "--crop"));
   EXPECT_TRUE(has(message_of({}, {.name = "x", .shape = {1, 10}}, 5, 5), "1x10"));
   EXPECT_TRUE(has(message_of({}, {.name = "x", .shape = {1, 5, 5, 1}}, 5, 5), "three channels"));
+  EXPECT_TRUE(has(message_of({.resize = true}, real_input(66, 200), 480, 1), "too narrow"));
   EXPECT_EQ(message_of({.resize = true}, real_input(66, 200), 480, 0), "frames of 0x480 hold no pixel");
 }
 

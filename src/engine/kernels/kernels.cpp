@@ -63,6 +63,7 @@ void make_levels(KernelTable table, Tables& tables) {
 
   table.dense.insert(table.dense.end(), {&avx512vbmi::dense_bitmask, &avx512vbmi::dense_slots, &avx512vbmi::dense_codebook});
   take_elementwise(table.elementwise, avx512vbmi::elementwise);
+  table.preprocess.resize_row = avx512vbmi::preprocess.resize_row;
   tables[static_cast<size_t>(Isa::avx512vbmi)] = table;
 
   table.conv2d.push_back(&avx512bf16::conv2d);

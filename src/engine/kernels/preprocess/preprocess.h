@@ -10,20 +10,25 @@ inline constexpr int kResizeOne = 2048;  // the weight 1
 
 /// Bilinear resize of 8-bit rows, as OpenCV's INTER_LINEAR places its samples: source = (target + ½)·in/out − ½, clamped at
 /// the edges; weights have 11 bits, and the result is rounded once, so it is within one grey level of OpenCV's. One output row
-/// from two input rows (input[0] above, input[1] below), of which no byte behind `row_bytes` is read. Pixel x blends those at
-/// the bytes left[x] and right[x]; weights say how much of right (per byte of the output) and below. Scratch:
-/// resize_scratch_bytes(width).
+/// from two input rows (input[0] above, input[1] below), of which no byte behind `row_bytes` is read. Byte i of `count`, three
+/// per pixel, blends byte left[i] and the next pixel's; weights say how much of the next one (0 to kResizeOne, per byte) and
+/// of the row below. Group g is whole pixels, from byte groups[g] to where the next one begins (groups[group_count] is
+/// `count`), at most kResizeGroup bytes, and what they blend lies within kResizeSpan bytes from left[groups[g]] on. The output
+/// has room for kResizeGroup bytes more, and so have left and right_weight. Scratch: resize_scratch_bytes(count).
 struct ResizeRowArgs {
-  int row_bytes, width;
+  int row_bytes, count;
   const int32_t* left;
-  const int32_t* right;
   const int32_t* right_weight;
   int32_t below_weight;
+  int group_count;
+  const int32_t* groups;
 };
 
-/// A row's left pixels, then its right ones, of both rows: each of width · 3 bytes and one behind.
-constexpr int resize_strip_bytes(int width) { return width * 3 + 64; }
-constexpr int resize_scratch_bytes(int width) { return 4 * resize_strip_bytes(width); }
+inline constexpr int kResizeGroup = 16, kResizeSpan = 64;
+
+/// A row's left pixels, then its right ones, of both rows: each of `count` bytes and one behind.
+constexpr int resize_strip_bytes(int count) { return count + 64; }
+constexpr int resize_scratch_bytes(int count) { return 4 * resize_strip_bytes(count); }
 
 /// 8 bits → float32: x·scale[i] + offset[i], rounded twice.
 struct NormalizeRowArgs {
@@ -44,6 +49,9 @@ namespace avx2 {
 extern const PreprocessKernels preprocess;
 }
 namespace avx512 {
+extern const PreprocessKernels preprocess;
+}
+namespace avx512vbmi {
 extern const PreprocessKernels preprocess;
 }
 namespace neon {

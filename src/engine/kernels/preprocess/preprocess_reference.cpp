@@ -10,9 +10,9 @@ void resize_row(const ResizeRowArgs& a, const Io& io) noexcept {
   const auto* below = static_cast<const uint8_t*>(io.input[1]);
   auto* y = static_cast<uint8_t*>(io.output);
   const auto column = [&](int i) { return above[i] * (kResizeOne - a.below_weight) + below[i] * a.below_weight; };
-  for (int i = 0; i < a.width * 3; ++i) {
-    const int left = a.left[i / 3] + i % 3, right = a.right[i / 3] + i % 3;
-    const int32_t sum = column(left) * (kResizeOne - a.right_weight[i]) + column(right) * a.right_weight[i];
+  for (int i = 0; i < a.count; ++i) {
+    const int left = a.left[i];
+    const int32_t sum = column(left) * (kResizeOne - a.right_weight[i]) + column(left + 3) * a.right_weight[i];
     y[i] = static_cast<uint8_t>((sum + kResizeOne * kResizeOne / 2) / (kResizeOne * kResizeOne));
   }
 }
