@@ -7,10 +7,9 @@
 #include <gtest/gtest.h>
 #include <tflite_generated.h>
 
-#include "base/error.h"
-#include "base/random.h"
 #include "formats/formats.h"
 #include "formats/tflite_common.h"
+#include "formats/tflite_test.h"
 #include "graph/edit.h"
 #include "host/atomic_file.h"
 
@@ -101,15 +100,6 @@ std::vector<std::string> sparse_tensors(const std::string& bytes) {
   for (const auto* tensor : *model_of(bytes).subgraphs()->Get(0)->tensors())
     if (tensor->sparsity()) names.push_back(tensor->name()->str());
   return names;
-}
-
-std::string complaint(const std::string& bytes) {
-  try {
-    parse_tflite(bytes, "test.tflite");
-    return {};
-  } catch (const Error& error) {
-    return error.what();
-  }
 }
 
 std::string packed(const fb::ModelT& model) {
@@ -272,15 +262,8 @@ TEST(TfliteSparse, SurvivesTruncationAndDamage) {
   for (const Numbers numbers : {Numbers::float32, Numbers::float16, Numbers::int8}) {
     const std::string bytes = to_tflite(network(numbers, {1, 4, 4, 9}, {{Conv2D{}, {30, 3, 3, 9}}, {Dense{}, {50, 120}}}));
     EXPECT_FALSE(sparse_tensors(bytes).empty());
-    for (size_t length = 0; length < bytes.size() - 16; length += 53)
-      EXPECT_NE(complaint(bytes.substr(0, length)), "") << length;
-    for (int round = 0; round < 5000; ++round) {
-      std::string damaged = bytes;
-      for (uint64_t flips = 1 + random.below(3); flips > 0; --flips)
-        damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
-      const std::string text = complaint(damaged);
-      EXPECT_TRUE(text.empty() || text.starts_with("test.tflite: ")) << text;
-    }
+    expect_truncation_is_seen(bytes);
+    expect_damage_is_harmless(bytes, 5000, random);
   }
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graphs → TensorFlow Lite bytes → graphs, and files that lie. That LiteRT computes the same from these files is checked
 // in tests/parity, where LiteRT is at hand.
+#include "formats/tflite_test.h"
+
 #include <gtest/gtest.h>
 #include <tflite_generated.h>
 
-#include "base/error.h"
-#include "base/random.h"
 #include "formats/formats.h"
 #include "formats/metadata.h"
 #include "formats/tflite_common.h"
@@ -143,16 +143,6 @@ Graph network(Numbers numbers, bool integer_ends = false) {
 }
 
 Graph parsed(const std::string& bytes) { return parse_tflite(bytes, "test.tflite"); }
-
-/// Error's text for these bytes; empty when they are a network.
-std::string complaint(const std::string& bytes) {
-  try {
-    parsed(bytes);
-    return {};
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
 
 /// The bytes of `graph` after `change` has edited the file's tables.
 template <class Change>
@@ -381,25 +371,12 @@ TEST(Tflite, RefusesSmallFilesThatAskForMuchMemory) {
   EXPECT_NE(complaint(bytes).find("many times the file's size"), std::string::npos) << complaint(bytes);
 }
 
-TEST(Tflite, SurvivesTruncation) {
-  for (const Numbers numbers : kAllNumbers) {
-    const std::string bytes = to_tflite(network(numbers));
-    for (size_t length = 0; length < bytes.size() - 16; length += 53)
-      EXPECT_NE(complaint(bytes.substr(0, length)), "") << length;
-  }
-}
-
-TEST(Tflite, SurvivesDamage) {
+TEST(Tflite, SurvivesTruncationAndDamage) {
   Random random(2024);
   for (const Numbers numbers : kAllNumbers) {
     const std::string bytes = to_tflite(network(numbers));
-    for (int round = 0; round < 2000; ++round) {
-      std::string damaged = bytes;
-      for (uint64_t flips = 1 + random.below(3); flips > 0; --flips)
-        damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
-      const std::string text = complaint(damaged);
-      EXPECT_TRUE(text.empty() || text.starts_with("test.tflite: ")) << text;
-    }
+    expect_truncation_is_seen(bytes);
+    expect_damage_is_harmless(bytes, 2000, random);
   }
 }
 
