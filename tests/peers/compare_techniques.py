@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quantization and pruning of a trained pilotnet here and in PyTorch, from the same float weights, with the same frames,
-labels, epochs and learning rates: the MSE of every common technique over some seeds, and the speed of fine-tuning. Started
+epochs and learning rates: the MSE of every common technique over some seeds, and the speed of fine-tuning. Started
 by scripts/compare_techniques; writes techniques.json and techniques.txt. Fails when one of our means is worse."""
 import argparse
 import concurrent.futures

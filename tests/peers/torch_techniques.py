@@ -18,7 +18,7 @@ from torch.nn.utils import prune
 import train_reference
 
 BATCH = 64
-RATE = 0.02  # of one step, as a part of the size of the tensor; that of `tune`
+RATES = {"float": 0.005, "qat": 5e-4}  # of one step, as a part of the size of the tensor; those of our recipes
 LAYERS = (nn.Conv2d, nn.Linear)
 
 
@@ -124,7 +124,7 @@ def fine_tune(network, task, kind, epochs=2):
     for epoch in range(epochs):
         def rate_at(done, epoch=epoch):
             share = (epoch + done) / epochs
-            return RATE * min(1, share / .1) * .5 * (1 + math.cos(math.pi * share))
+            return RATES[kind] * min(1, share / .1) * .5 * (1 + math.cos(math.pi * share))
 
         task.images_per_s[kind].append(run_epoch(network, adam, task, rate_at))
         loss = mean_squared_error(network, task.validation)
