@@ -78,10 +78,6 @@ ChildLimits limits_for(uint64_t file_bytes) {
 
 }  // namespace
 
-size_t keras_weight_budget(uint64_t file_bytes) {
-  return static_cast<size_t>(file_bytes > kKerasWeightBytes / 64 ? kKerasWeightBytes : file_bytes * 64);
-}
-
 std::string encode_keras_file(const KerasFile& file) {
   std::string bytes;
   put(bytes, file.keras_version);

@@ -1,34 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a Keras file (.h5 or .keras) holds, as it is: the configuration's text and each layer's weights in Keras' layout. What
-// they mean is for keras_config.h and keras_graph.h.
+// Loading Keras files: libhdf5 reads them in a child process, which sends what they hold.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "graph/graph.h"
+#include "formats/keras_content.h"
 
 namespace slimpilot {
-
-struct KerasTensor {
-  std::string name;  // as in the file, for example "conv2d/kernel:0"
-  Shape shape;       // every extent positive
-  std::vector<float> values;
-};
-
-struct KerasLayerWeights {
-  std::string layer;                 // its name, or where there are paths that: "layers/conv2d"
-  std::vector<KerasTensor> tensors;  // in Keras' order
-};
-
-struct KerasFile {
-  std::string keras_version;  // "2.10.0"; empty: not in the file
-  std::string model_config;   // JSON
-  bool has_paths = false;     // .keras files know layers by their kind and number
-  std::vector<KerasLayerWeights> layers;
-};
 
 /// Reads `path` with libhdf5 in a child process, since libhdf5 crashes on hostile files. Throws Error for what is no file
 /// saved by model.save, declares more weights than 2 GiB or 64 times its size, or links to other files.

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "formats/formats.h"
-#include "formats/keras_file.h"
+#include "formats/keras_content.h"
 
 namespace slimpilot {
 

@@ -205,6 +205,10 @@ class WeightTree {
 
 }  // namespace
 
+size_t keras_weight_budget(uint64_t file_bytes) {
+  return static_cast<size_t>(file_bytes > kKerasWeightBytes / 64 ? kKerasWeightBytes : file_bytes * 64);
+}
+
 KerasFile read_keras_hdf5(const std::string& path, uint64_t file_bytes) {
   const hid_t file = open_file([&] {
     if (H5Fis_hdf5(path.c_str()) <= 0) throw Error("is no HDF5 file; give a model that Keras' model.save wrote as .h5");

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "formats/keras_file.h"
+#include "formats/keras_content.h"
 
 namespace slimpilot {
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "formats/formats.h"
+#include "formats/keras_file.h"
 
 namespace slimpilot {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "formats/keras_config.h"
-#include "formats/keras_file.h"
+#include "formats/keras_content.h"
 
 namespace slimpilot {
 
