@@ -42,10 +42,11 @@ struct Network {
     IdleTuner tuner;
     std::optional<Calibration> calibration;
     const auto calibrate = [&](const Graph& g) -> const Calibration& {
-      return calibration.emplace(g, CalibrationOptions{}, frames, [this](size_t i, std::span<float> target) {
-        Random random(i);
-        fill_picture(random, graph.preprocessing, target);
-      });
+      return calibration.emplace(g, CalibrationOptions{}, first_frames(frames),
+                                 [this](const FrameId& id, std::span<float> target) {
+                                   Random random(id.frame);
+                                   fill_picture(random, graph.preprocessing, target);
+                                 });
     };
     return run_recipe(technique.steps, {calibrate, &tuner, &graph});
   }

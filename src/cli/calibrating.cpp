@@ -15,6 +15,9 @@ namespace slimpilot {
 namespace {
 
 constexpr size_t kMostCandidates = 4000;  // frames among which those for calibration are chosen
+// Of networks with state:
+constexpr size_t kStretch = 5;         // chosen frames that follow each other, so that those before need not be shown for each
+constexpr size_t kFramesBefore = 100;  // shown before them: 5 s of a camera's frames, of which a forget gate of .95 leaves .6 %
 
 }  // namespace
 
@@ -33,6 +36,8 @@ void CalibratingOptions::check_values() const {
 
 SplitFrames split_frames(const CalibratingOptions& options, const Graph& graph, const Dataset& all,
                          const std::vector<FrameId>& selected) {
+  const Plan plan(graph);
+  const bool remembers = !plan.states().empty();
   const bool all_selected = selected.size() == all.frames.size();
   SplitFrames split{all, all};
   std::vector<FrameId>& candidates = split.calibration.frames;
@@ -42,13 +47,14 @@ SplitFrames split_frames(const CalibratingOptions& options, const Graph& graph, 
   if (candidates.size() > kMostCandidates) {
     Random(options.seed).shuffle(std::span(candidates));
     candidates.resize(kMostCandidates);
+    if (remembers) std::ranges::sort(candidates);
   }
   const Predictions predictions =
-      predict(Plan(graph), graph.preprocessing, split.calibration, "choosing calibration frames", progress_output());
+      predict(plan, graph.preprocessing, split.calibration, "choosing calibration frames", progress_output());
   const size_t most = all_selected ? candidates.size() / 2 : candidates.size();  // as many are left to evaluate
+  const size_t count = std::min(static_cast<size_t>(options.frames), most);
   std::vector<FrameId> chosen;
-  for (const size_t i :
-       choose_calibration_frames(predictions, std::min(static_cast<size_t>(options.frames), most), options.seed))
+  for (const size_t i : choose_calibration_frames(predictions, count, options.seed, remembers ? kStretch : 1))
     chosen.push_back(candidates[i]);
   split.evaluated.frames = without(selected, chosen);
   candidates = std::move(chosen);
@@ -58,15 +64,17 @@ SplitFrames split_frames(const CalibratingOptions& options, const Graph& graph, 
 Calibrator::Calibrator(const CalibratingOptions& options, const Graph& graph, Dataset frames)
     : options_(options),
       frames_(std::move(frames)),
-      reader_(frames_, graph.preprocessing, Plan(graph).inputs()[0], selected_isa()) {}
+      reader_(frames_, graph.preprocessing, Plan(graph).inputs()[0], selected_isa()),
+      shown_(shown_frames(frames_.frames, Plan(graph).states().empty() ? 0 : kFramesBefore)) {}
 
 const Calibration& Calibrator::operator()(const Graph& graph) {
   if (last_ && graph == last_graph_) return *last_;
   const CalibrationOptions how{calibration_method(options_.method), options_.percentile};
-  last_.emplace(graph, how, frames_.size(), [this](size_t i, std::span<float> target) {
+  const auto read = [this](const FrameId& id, std::span<float> target) {
     check_cancelled();
-    reader_.read(i, std::as_writable_bytes(target));
-  });
+    reader_.read(id, std::as_writable_bytes(target));
+  };
+  last_.emplace(graph, how, shown_, read);
   last_graph_ = graph;
   return *last_;
 }

@@ -27,11 +27,13 @@ struct SplitFrames {
 };
 
 /// Calibration takes from what --frames left out of `all` (`selected` is what it left in), or without --frames from all of
-/// them: frames whose predictions by `graph` are spread. Throws Error when there is only one frame.
+/// them: frames whose predictions by `graph` are spread; for a network with state short stretches of frames that follow each
+/// other. Throws Error when there is only one frame.
 SplitFrames split_frames(const CalibratingOptions& options, const Graph& graph, const Dataset& all,
                          const std::vector<FrameId>& selected);
 
-/// Calibrates graphs with one input preparation on the same frames; a graph like the last one is not calibrated again.
+/// Calibrates graphs with one input preparation on the same frames; a graph like the last one is not calibrated again. One with
+/// state is also shown frames before those, which it only remembers.
 class Calibrator {
  public:
   Calibrator(const CalibratingOptions& options, const Graph& graph, Dataset frames);
@@ -45,6 +47,7 @@ class Calibrator {
   CalibratingOptions options_;
   Dataset frames_;
   FrameReader reader_;
+  std::vector<ShownFrame> shown_;
   Graph last_graph_;
   std::optional<Calibration> last_;
 };

@@ -6,6 +6,19 @@
 
 namespace slimpilot {
 
+std::vector<ShownFrame> shown_frames(const std::vector<FrameId>& frames, size_t most_before) {
+  std::vector<ShownFrame> shown;
+  for (size_t i = 0; i < frames.size(); ++i) {
+    const auto [recording, frame] = frames[i];
+    const FrameId* last = shown.empty() ? nullptr : &shown.back().id;
+    const bool continues =
+        last != nullptr && last->recording == recording && last->frame < frame && frame - last->frame - 1 <= most_before;
+    const size_t first = continues ? last->frame + 1 : frame - std::min(frame, most_before);
+    for (size_t f = first; f <= frame; ++f) shown.push_back({{recording, f}, i, f == frame, !continues && f == first});
+  }
+  return shown;
+}
+
 std::vector<FrameId> all_frames(const std::vector<Recording>& recordings) {
   std::vector<FrameId> frames;
   for (size_t r = 0; r < recordings.size(); ++r)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <compare>
+#include <limits>
 #include <vector>
 
 #include "data/labels.h"
@@ -33,6 +34,22 @@ struct Dataset {
 inline FrameId frame_before(const FrameId& id, int back) {
   return {id.recording, id.frame - std::min(id.frame, static_cast<size_t>(back))};
 }
+
+/// A frame as it is shown to a network.
+struct ShownFrame {
+  FrameId id;
+  size_t index;   // of the frame that was asked for: this one, or one that comes later and that this one leads to
+  bool counts;    // it was asked for
+  bool is_first;  // what the network remembers is of other drives, to be forgotten before
+};
+
+/// No limit to the frames before.
+inline constexpr size_t kAllBefore = std::numeric_limits<size_t>::max();
+
+/// What to show a network with state so that at each of `frames` it remembers what it would on the road: `frames`, and before
+/// each of them those of its recording that come before it, at least `most_before` or all there are. With 0 they are `frames`
+/// alone, which is right for a network without state.
+std::vector<ShownFrame> shown_frames(const std::vector<FrameId>& frames, size_t most_before);
 
 /// Every frame of the recordings.
 std::vector<FrameId> all_frames(const std::vector<Recording>& recordings);

@@ -107,17 +107,19 @@ class Comparison {
   void run(const Dataset& dataset, const std::string& title, const ProgressOutput& output, F&& observe) {
     FrameReader reader(dataset, preprocessing_, plan_.inputs()[0], plan_.isa());
     FrameReader reference_reader(dataset, reference_preprocessing_, reference_plan_.inputs()[0], plan_.isa());
-    Progress progress(title, dataset.size(), output);
+    const bool remembers = !plan_.states().empty() || !reference_plan_.states().empty();
+    const std::vector<ShownFrame> shown = shown_frames(dataset.frames, remembers ? kAllBefore : 0);
+    Progress progress(title, shown.size(), output);
     std::vector<float> x, r;
-    for (size_t i = 0; i < dataset.size(); ++i) {
+    for (const ShownFrame& frame : shown) {
       check_cancelled();
-      if (i == 0 || dataset.frames[i].recording != dataset.frames[i - 1].recording)
-        session_.reset_state(), reference_session_.reset_state();
-      reader.read(i, session_.input());
-      reference_reader.read(i, reference_session_.input());
+      if (frame.is_first) session_.reset_state(), reference_session_.reset_state();
+      reader.read(frame.id, session_.input());
+      reference_reader.read(frame.id, reference_session_.input());
       session_.run();
       reference_session_.run();
       for (Layer& layer : layers) {
+        if (!frame.counts) break;
         x.clear(), r.clear();
         session_.read(*layer.value, x);
         reference_session_.read(*layer.reference, r);

@@ -30,10 +30,9 @@ std::span<const std::byte> FrameReader::image(const FrameId& id) {
   return oldest.image;
 }
 
-void FrameReader::read(size_t i, std::span<std::byte> target) {
-  const FrameId id = dataset_->frames[i];
+void FrameReader::read(const FrameId& id, std::span<std::byte> target) {
   FrameInput& input = inputs_[id.recording];
-  if (input.sees_one_frame()) return input.prepare(read_image(dataset_->frame(i).image).pixels, target);
+  if (input.sees_one_frame()) return input.prepare(read_image(dataset_->frame(id).image).pixels, target);
   for (size_t k = 0; k < input.frames_back().size(); ++k)
     input.place_image(image(frame_before(id, input.frames_back()[k])), k, target);
 }
@@ -41,23 +40,24 @@ void FrameReader::read(size_t i, std::span<std::byte> target) {
 std::vector<std::vector<float>> predict(const Plan& plan, const Preprocessing& preprocessing, const Dataset& dataset,
                                         const std::string& title, const ProgressOutput& output) {
   std::vector<std::vector<float>> results(dataset.size());
-  Progress progress(title, dataset.size(), output);
+  const std::vector<ShownFrame> shown = shown_frames(dataset.frames, plan.states().empty() ? 0 : kAllBefore);
+  Progress progress(title, shown.size(), output);
   const auto run = [&](size_t first, size_t last) {
     FrameReader reader(dataset, preprocessing, plan.inputs()[0], plan.isa());
     Session session(plan);
     for (size_t i = first; i < last; ++i) {
       check_cancelled();
-      if (i > first && dataset.frames[i].recording != dataset.frames[i - 1].recording) session.reset_state();
-      reader.read(i, session.input());
+      if (shown[i].is_first) session.reset_state();
+      reader.read(shown[i].id, session.input());
       session.run();
-      session.read_outputs(results[i]);
+      if (shown[i].counts) session.read_outputs(results[shown[i].index]);
       progress.advance();
     }
   };
   if (plan.states().empty())
-    parallel_for(dataset.size(), run);
+    parallel_for(shown.size(), run);
   else
-    run(0, dataset.size());  // each frame needs those before it
+    run(0, shown.size());  // each frame needs those before it
   return results;
 }
 

@@ -27,6 +27,20 @@ void count(Histogram& histogram, const std::vector<float>& values) {
   for (const float x : values) ++histogram.bins[std::min(kBins - 1, static_cast<size_t>((x - low) * scale))];
 }
 
+/// Shows a session the frames and calls observe() after each that counts.
+template <class F>
+void for_each_counted(Session& session, const std::vector<ShownFrame>& frames, const Calibration::ReadInput& read_input,
+                      F&& observe) {
+  std::vector<float> input(static_cast<size_t>(element_count(session.plan().inputs()[0].shape)));
+  for (const ShownFrame& frame : frames) {
+    if (frame.is_first) session.reset_state();  // or a second pass would see numbers outside the first one's ranges
+    read_input(frame.id, input);
+    session.write_input(input);
+    session.run();
+    if (frame.counts) observe(frame.index);
+  }
+}
+
 /// A graph that keeps all its values, and what is gathered of each of them.
 struct Observer {
   struct Tensor {
@@ -50,21 +64,17 @@ struct Observer {
     }
   }
 
-  /// Runs every frame and calls observe(tensor, its numbers, frame).
+  /// Calls observe(tensor, its numbers, which frame) for each frame that counts.
   template <class F>
-  void for_each_frame(size_t frames, const std::function<void(size_t, std::span<float>)>& read_input, F&& observe) {
+  void for_each_frame(const std::vector<ShownFrame>& frames, const Calibration::ReadInput& read_input, F&& observe) {
     std::vector<float> values;
-    session.reset_state();  // or the second pass would see numbers outside the first one's ranges
-    for (size_t i = 0; i < frames; ++i) {
-      const auto input = session.input();
-      read_input(i, {reinterpret_cast<float*>(input.data()), input.size() / sizeof(float)});
-      session.run();
+    for_each_counted(session, frames, read_input, [&](size_t index) {
       for (Tensor& t : tensors) {
         values.clear();
         session.read(t.view, values);
-        observe(t, values, i);
+        observe(t, values, index);
       }
-    }
+    });
   }
 };
 
@@ -99,10 +109,12 @@ const PatchCovariance* Calibration::covariance(const std::string& value_name) co
   return found == covariances_.end() || !found->second.is_reliable() ? nullptr : &found->second;
 }
 
-Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, size_t frames,
-                         const std::function<void(size_t, std::span<float>)>& read_input)
-    : frames_(frames), read_input_(read_input) {
-  check(frames > 0 && graph.inputs.size() == 1);
+Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, std::vector<ShownFrame> frames,
+                         ReadInput read_input)
+    : frames_(std::move(frames)),
+      counted_(static_cast<size_t>(std::ranges::count_if(frames_, &ShownFrame::counts))),
+      read_input_(std::move(read_input)) {
+  check(counted_ > 0 && graph.inputs.size() == 1);
   Observer observer(graph);
   for (const Node& node : graph.nodes) {
     if (!PatchCovariance::fits(graph, node)) continue;
@@ -112,7 +124,7 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
       if (t.view.name == graph.value(node.inputs[0]).name) t.readers.push_back(&covariance);
   }
   std::vector<float> outputs;
-  observer.for_each_frame(frames, read_input, [&](Observer::Tensor& t, const std::vector<float>& values, size_t frame) {
+  observer.for_each_frame(frames_, read_input_, [&](Observer::Tensor& t, const std::vector<float>& values, size_t frame) {
     gather(t, values, frame);
     if (&t != &observer.tensors.back()) return;
     observer.session.read_outputs(outputs);
@@ -124,12 +136,12 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
     if (!std::isfinite(t.histogram.range.low) || !std::isfinite(t.histogram.range.high))
       throw Error("layer '" + t.view.name + "' yields a number that is not finite; the network or its preprocessing is wrong");
   if (options.method != CalibrationMethod::minmax)
-    observer.for_each_frame(frames, read_input,
+    observer.for_each_frame(frames_, read_input_,
                             [](Observer::Tensor& t, const std::vector<float>& values, size_t) { count(t.histogram, values); });
   for (const Observer::Tensor& t : observer.tensors) {
     const Histogram& h = t.histogram;
     observed_[t.view.name] = h.range;
-    moments_[t.view.name] = moments_of(t, frames);
+    moments_[t.view.name] = moments_of(t, counted_);
     ranges_[t.view.name] = chosen_range(h, options);
   }
 }
@@ -137,16 +149,13 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
 std::vector<double> Calibration::mean_error(const Graph& graph) const {
   const Plan plan(graph);
   Session session(plan);
-  std::vector<float> input(static_cast<size_t>(element_count(plan.inputs()[0].shape))), outputs;
+  std::vector<float> outputs;
   std::vector<double> errors(output_sums_.size());
-  for (size_t i = 0; i < frames_; ++i) {
-    read_input_(i, input);
-    session.write_input(input);
-    session.run();
+  for_each_counted(session, frames_, read_input_, [&](size_t) {
     session.read_outputs(outputs);
     for (size_t o = 0; o < errors.size(); ++o) errors[o] += outputs[o];
-  }
-  for (size_t o = 0; o < errors.size(); ++o) errors[o] = (errors[o] - output_sums_[o]) / static_cast<double>(frames_);
+  });
+  for (size_t o = 0; o < errors.size(); ++o) errors[o] = (errors[o] - output_sums_[o]) / static_cast<double>(counted_);
   return errors;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "data/dataset.h"
 #include "graph/graph.h"
 #include "optimize/calibration_range.h"
 #include "optimize/patch_covariance.h"
@@ -22,10 +23,12 @@ struct ChannelMoments {
 
 class Calibration {
  public:
-  /// Runs `graph` (float) on `frames` inputs; `read_input(i, target)` fills the i-th. Reads each frame more than once, later
+  /// Fills the input with a frame.
+  using ReadInput = std::function<void(const FrameId&, std::span<float>)>;
+
+  /// Runs `graph` (float) on the frames in their order and observes those that count. Reads each frame more than once, later
   /// too: what `read_input` refers to must outlive the calibration.
-  Calibration(const Graph& graph, const CalibrationOptions& options, size_t frames,
-              const std::function<void(size_t, std::span<float>)>& read_input);
+  Calibration(const Graph& graph, const CalibrationOptions& options, std::vector<ShownFrame> frames, ReadInput read_input);
 
   /// What the method makes of the value's numbers, for 8 bits. By name; also the graph's inputs.
   ValueRange range(const std::string& value_name) const { return ranges_.at(value_name); }
@@ -46,8 +49,9 @@ class Calibration {
   std::map<std::string, PatchCovariance> covariances_;
   std::vector<ValueRange> output_ranges_;
   std::vector<double> output_sums_;
-  size_t frames_;
-  std::function<void(size_t, std::span<float>)> read_input_;
+  std::vector<ShownFrame> frames_;
+  size_t counted_;  // of them
+  ReadInput read_input_;
 };
 
 }  // namespace slimpilot

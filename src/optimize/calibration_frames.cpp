@@ -27,16 +27,22 @@ void add_spread(const std::vector<std::vector<float>>& predictions, size_t o, si
 
 }  // namespace
 
-std::vector<size_t> choose_calibration_frames(const std::vector<std::vector<float>>& predictions, size_t count, uint64_t seed) {
-  std::set<size_t> chosen;
+std::vector<size_t> choose_calibration_frames(const std::vector<std::vector<float>>& predictions, size_t count, uint64_t seed,
+                                              size_t stretch) {
+  std::set<size_t> spread, chosen;
   count = std::min(count, predictions.size());
   if (count == 0) return {};
+  const auto add = [&](size_t s) {
+    for (size_t i = s * stretch; i < std::min((s + 1) * stretch, predictions.size()) && chosen.size() < count; ++i)
+      chosen.insert(i);
+  };
   const size_t outputs = predictions[0].size();
-  for (size_t o = 0; o < outputs; ++o) add_spread(predictions, o, count / 2 / outputs, chosen);
-  std::vector<size_t> rest(predictions.size());
+  for (size_t o = 0; o < outputs; ++o) add_spread(predictions, o, count / stretch / 2 / outputs, spread);
+  for (const size_t frame : spread) add(frame / stretch);
+  std::vector<size_t> rest((predictions.size() + stretch - 1) / stretch);
   std::iota(rest.begin(), rest.end(), size_t{0});
   Random(seed).shuffle(std::span(rest));
-  for (size_t i = 0; i < rest.size() && chosen.size() < count; ++i) chosen.insert(rest[i]);
+  for (const size_t s : rest) add(s);
   return {chosen.begin(), chosen.end()};
 }
 

@@ -56,6 +56,25 @@ TEST(CalibrationFrames, AreSpreadOverTheRange) {
   EXPECT_GE(bends(choose_calibration_frames(predictions, 100, 1)), 12);
 }
 
+TEST(CalibrationFrames, MayBeStretches) {
+  const auto predictions = drive(1003);
+  const auto chosen = choose_calibration_frames(predictions, 100, 1, 5);
+  ASSERT_EQ(chosen.size(), 100u);
+  const std::set<size_t> frames(chosen.begin(), chosen.end());
+  std::set<size_t> stretches;
+  for (const size_t i : chosen) stretches.insert(i / 5);
+  for (const size_t s : stretches)
+    for (size_t i = 5 * s; i < std::min<size_t>(5 * s + 5, 1003); ++i) EXPECT_TRUE(frames.contains(i) || i > *frames.rbegin());
+  for (const size_t o : {size_t{0}, size_t{1}}) {
+    const auto less = [&](const auto& a, const auto& b) { return a[o] < b[o]; };
+    const auto [least, greatest] = std::minmax_element(predictions.begin(), predictions.end(), less);
+    EXPECT_TRUE(frames.contains(static_cast<size_t>(least - predictions.begin())));
+    EXPECT_TRUE(frames.contains(static_cast<size_t>(greatest - predictions.begin())));
+  }
+  EXPECT_EQ(choose_calibration_frames(predictions, 7, 1, 5).size(), 7u);
+  EXPECT_EQ(choose_calibration_frames(drive(3), 100, 1, 5).size(), 3u);
+}
+
 TEST(CalibrationFrames, FollowTheSeed) {
   const auto predictions = drive(500);
   EXPECT_EQ(choose_calibration_frames(predictions, 50, 1), choose_calibration_frames(predictions, 50, 1));

@@ -128,10 +128,17 @@ struct IdleTuner : FineTuner {
   Graph tune(const Graph& graph, const TuneOptions&) override { return graph; }
 };
 
+/// The first `count` frames of a drive.
+inline std::vector<ShownFrame> first_frames(size_t count) {
+  std::vector<FrameId> frames;
+  for (size_t i = 0; i < count; ++i) frames.push_back({0, i});
+  return shown_frames(frames, 0);
+}
+
 inline Calibration calibrated(const Graph& graph, const std::vector<std::vector<float>>& inputs,
                               CalibrationOptions options = {}) {
-  return Calibration(graph, options, inputs.size(), [inputs](size_t i, std::span<float> target) {
-    std::copy(inputs[i].begin(), inputs[i].end(), target.begin());
+  return Calibration(graph, options, first_frames(inputs.size()), [inputs](const FrameId& id, std::span<float> target) {
+    std::copy(inputs[id.frame].begin(), inputs[id.frame].end(), target.begin());
   });
 }
 
