@@ -170,6 +170,28 @@ TEST(OnnxRoundTripOf, Lstms) {
   EXPECT_LT(relative_difference(graph, read, random_inputs(graph, 3, -1, 1, 1)), 1e-6);
 }
 
+/// As `convert` writes them: integer ones, and those with other functions than ONNX's, are taken apart, and no hidden state is
+/// rounded otherwise.
+TEST(OnnxRoundTripOf, LstmsOfEveryTechnique) {
+  for (const Lstm& op :
+       {Lstm{}, Lstm{.activation = ActivationKind::relu}, Lstm{.recurrent_activation = ActivationKind::hard_sigmoid}}) {
+    Lstm sequences = op;
+    sequences.return_sequences = true;
+    TestNetwork n({1, 4, 40});
+    const Graph network = n.lstm("first", 8, sequences).lstm("second", 6, op).dense("dense", 2).finish();
+    const auto inputs = random_inputs(network, 12, -1, 1, 4);
+    for (const auto& [name, summary, steps] : find_techniques(standard_techniques(), {std::string(kPostTraining)})) {
+      SCOPED_TRACE(name);
+      const Graph graph = technique(name, network, inputs),
+                  read = parse_onnx(to_onnx(unroll_lstm(graph, is_onnx_lstm)), no_files);
+      EXPECT_EQ(read.value(read.outputs[0]).type, graph.value(graph.outputs[0]).type);
+      // Of dynamic range an ONNX LSTM rounds no activations; in int16 one step more is seen.
+      const bool rounds_otherwise = name == "dynamic_range" || name == "int4";
+      EXPECT_GT(sqnr_of(graph, read, inputs), rounds_otherwise ? 35 : name == "int16x8" ? 80 : 100);
+    }
+  }
+}
+
 /// What make_onnx_models.py wrote; integers within a step or two of the result, for ONNX fixes no rounding.
 TEST(OnnxGolden, FilesOfOthersGiveTheirResults) {
   const fs::path folder = fs::path(SOURCE_DIR) / "tests/golden/onnx";

@@ -5,10 +5,30 @@
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "formats/formats.h"
+#include "formats/onnx.h"
 #include "optimize/passes.h"
 #include "report/table.h"
 
 namespace slimpilot {
+
+namespace {
+
+/// LSTMs that the file cannot say are taken apart; .tflite has none that starts anew each time.
+Graph lstms_unrolled(Graph graph, const std::string& out) {
+  const size_t nodes = graph.nodes.size();
+  if (out.ends_with(".tflite"))
+    graph = unroll_lstm(std::move(graph));
+  else if (out.ends_with(".onnx"))
+    graph = unroll_lstm(std::move(graph), is_onnx_lstm);
+  if (graph.nodes.size() != nodes)
+    fmt::print(stderr,
+               "{}: LSTMs are taken apart into {} operators with real weights, as the format has none that computes the "
+               "same; a .slim keeps them\n",
+               out, graph.nodes.size() - nodes);
+  return graph;
+}
+
+}  // namespace
 
 void run_convert(int argc, char** argv) {
   std::string in, out;
@@ -22,8 +42,7 @@ void run_convert(int argc, char** argv) {
   arguments.option("--plain", plain, "do without zstd in a .slim file: larger, and weights can be used where they lie");
   options.declare(arguments);
   arguments.parse(argc, argv);
-  Graph graph = simplify(load_model(in, options));
-  if (out.ends_with(".tflite")) graph = unroll_lstm(std::move(graph));  // which has no LSTM that starts anew each time
+  const Graph graph = lstms_unrolled(simplify(load_model(in, options)), out);
   const size_t bytes = write_model(graph, out, {.zstd = !plain});
   fmt::print("{}: {} MB\n", out, megabytes(bytes));
 }

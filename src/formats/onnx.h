@@ -14,6 +14,10 @@ struct OnnxLimits {
 /// The network that the file describes, verified. Throws Error (without the file's name).
 Graph onnx_graph(const OnnxModel& model, const OnnxLimits& limits);
 
+/// Whether ONNX's LSTM computes the same as this Lstm: of real numbers, with tanh and sigmoid. Of integers to_onnx writes one
+/// too, with real weights, whose hidden states are rounded at the end alone.
+bool is_onnx_lstm(const Graph& graph, const Node& lstm);
+
 /// parse_onnx_model and onnx_graph of a file's bytes, with a budget that follows from its size; refuses batches other than 1.
 Graph parse_onnx(std::string_view file, const ReadBeside& read_beside);
 

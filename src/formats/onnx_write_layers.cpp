@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "formats/onnx.h"
 #include "formats/onnx_constant.h"
 #include "formats/onnx_layout.h"
 #include "formats/onnx_writing.h"
@@ -61,7 +62,15 @@ std::vector<float> turned_gates(const Value& w) {
   return turned;
 }
 
+bool has_onnx_functions(const Lstm& op) {
+  return op.activation == ActivationKind::tanh && op.recurrent_activation == ActivationKind::sigmoid;
+}
+
 }  // namespace
+
+bool is_onnx_lstm(const Graph& graph, const Node& lstm) {
+  return graph.value(lstm.inputs[0]).type == ElementType::f32 && has_onnx_functions(std::get<Lstm>(lstm.op));
+}
 
 void write_onnx_op(OnnxNodeWriter& n, const Conv2D& op) {
   const Shape& w = n.input(1).shape;
@@ -106,8 +115,7 @@ void write_onnx_op(OnnxNodeWriter& n, const BatchNorm& op) {
 /// Both functions may be others than ONNX's own.
 void write_onnx_op(OnnxNodeWriter& n, const Lstm& op) {
   if (op.stateful) n.fail("keeps its state from frame to frame, which an ONNX file cannot say");
-  if (op.activation != ActivationKind::tanh || op.recurrent_activation != ActivationKind::sigmoid)
-    n.fail("has other functions than tanh and sigmoid; runtimes know no others");
+  if (!has_onnx_functions(op)) n.fail("has other functions than tanh and sigmoid; runtimes know no others");
   OnnxWriting& out = n.writing();
   const Shape &x = n.input(0).shape, &w = n.input(1).shape, &r = n.input(2).shape;
   std::vector<float> b = turned_gates(n.input(3));

@@ -16,8 +16,9 @@ Graph fold_hard_sigmoid(Graph graph);
 Graph fuse_activation(Graph graph);
 
 /// LSTMs that keep no state, step by step with dense layers and element-wise ops: for files that cannot say an LSTM, larger and
-/// slower. Integer ones get real weights.
-Graph unroll_lstm(Graph graph);
+/// slower. Integer ones get real weights. Those for which `stays` holds remain.
+Graph unroll_lstm(
+    Graph graph, bool (*stays)(const Graph&, const Node&) = [](const Graph&, const Node&) { return false; });
 
 /// All of the above but the last in order: what every technique starts from.
 Graph simplify(Graph graph);

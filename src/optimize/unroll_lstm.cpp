@@ -105,10 +105,11 @@ class Unrolled {
 
 }  // namespace
 
-Graph unroll_lstm(Graph graph) {
+Graph unroll_lstm(Graph graph, bool (*stays)(const Graph&, const Node&)) {
   const std::vector<Node> nodes = std::exchange(graph.nodes, {});
   for (const Node& node : nodes) {
-    if (std::holds_alternative<Lstm>(node.op) && !keeps_state(node.op) && graph.value(node.inputs[0]).shape[0] == 1)
+    if (std::holds_alternative<Lstm>(node.op) && !keeps_state(node.op) && graph.value(node.inputs[0]).shape[0] == 1 &&
+        !stays(graph, node))
       Unrolled(graph, node).append_nodes();
     else
       graph.nodes.push_back(node);
