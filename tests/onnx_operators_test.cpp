@@ -7,7 +7,9 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "formats/formats.h"
 #include "formats/onnx.h"
+#include "formats/tflite_common.h"
 #include "optimize/pass_test.h"
 
 namespace slimpilot {
@@ -184,6 +186,84 @@ OnnxModel far_weights(int64_t zero, bool integers) {
   node("QuantizeLinear", {"c", "coarse", "y_zero"}, "s");
   node("DequantizeLinear", {"s", "coarse", "y_zero"}, "y");
   return model;
+}
+
+/// x → Quantize → Dequantize → an activation → Quantize → Dequantize → y, or ONNX Runtime's operator on integers between them.
+struct ActivationFile {
+  const char* kind;
+  OnnxType type;
+  float scale;  // of the result
+  int64_t zero;
+
+  OnnxModel model(bool one_operator) const {
+    OnnxModel model = model_of({1, 256}, {"y"}, 21);
+    model.opsets.push_back({"com.microsoft", 1});
+    const auto integer = [&](const char* name, int64_t number) {
+      return OnnxTensor{.name = name, .type = type, .integers = {number}};
+    };
+    model.initializers = {{.name = "x_scale", .type = OnnxType::float32, .floats = {.0625f}},
+                          {.name = "y_scale", .type = OnnxType::float32, .floats = {scale}},
+                          integer("x_zero", type == OnnxType::uint8 ? 128 : 0),
+                          integer("y_zero", zero)};
+    const auto node = [&](const std::string& operation, std::vector<std::string> inputs, const char* output) {
+      model.nodes.push_back(
+          {.name = output, .kind = operation, .inputs = std::move(inputs), .outputs = {output}, .attributes = {}});
+    };
+    node("QuantizeLinear", {"x", "x_scale", "x_zero"}, "q");
+    if (one_operator) {
+      node(std::string("QLinear") + kind, {"q", "x_scale", "x_zero", "y_scale", "y_zero"}, "s");
+      model.nodes.back().domain = "com.microsoft";
+    } else {
+      node("DequantizeLinear", {"q", "x_scale", "x_zero"}, "r");
+      node(kind, {"r"}, "f");
+      node("QuantizeLinear", {"f", "y_scale", "y_zero"}, "s");
+    }
+    node("DequantizeLinear", {"s", "y_scale", "y_zero"}, "y");
+    return model;
+  }
+};
+
+/// TensorFlow Lite fixes the scale of a sigmoid's result; ONNX does not.
+TEST(OnnxIntegers, AnActivationHasAnyScale) {
+  std::vector<float> x;  // all that 8 bits have
+  for (int i = -128; i < 128; ++i) x.push_back(.0625f * static_cast<float>(i));
+  const auto expect_rounded = [&](const ActivationFile& file, bool one_operator, double (*function)(double)) {
+    SCOPED_TRACE(std::string(file.kind) + ", scale " + std::to_string(file.scale) + (one_operator ? ", one operator" : ""));
+    const std::vector<float> results = run(file.model(one_operator), x);
+    ASSERT_EQ(results.size(), x.size());
+    const double steps = file.type == OnnxType::int16 ? 65536 : 256, least = file.type == OnnxType::uint8 ? 0 : -steps / 2;
+    const double low = file.scale * (least - static_cast<double>(file.zero)), high = low + file.scale * (steps - 1);
+    for (size_t i = 0; i < x.size(); ++i)
+      EXPECT_NEAR(results[i], std::clamp(function(x[i]), low, high), file.scale / 2 + 1e-6) << x[i];
+  };
+  const auto sigmoid = [](double z) { return 1 / (1 + std::exp(-z)); };
+  const auto tanh = [](double z) { return std::tanh(z); };
+  for (const bool one_operator : {false, true})
+    for (const auto& [type, scale, zero] : {std::tuple{OnnxType::uint8, 1.f / 256, 0},
+                                            {OnnxType::uint8, .0041f, 3},
+                                            {OnnxType::int8, .0041f, -121},
+                                            {OnnxType::int8, .0023f, -128}})
+      expect_rounded({"Sigmoid", type, scale, zero}, one_operator, sigmoid);
+  for (const auto& [type, scale, zero] :
+       {std::tuple{OnnxType::uint8, 1.f / 128, 128}, {OnnxType::uint8, .0093f, 119}, {OnnxType::int8, .0071f, 2}})
+    expect_rounded({"Tanh", type, scale, zero}, false, tanh);
+  for (const float scale : {0x1p-15f, .00004f}) {
+    expect_rounded({"Sigmoid", OnnxType::int16, scale, 0}, false, sigmoid);
+    expect_rounded({"Tanh", OnnxType::int16, scale, 0}, false, tanh);
+  }
+}
+
+/// As two operators, which round twice.
+TEST(OnnxIntegers, ASigmoidOfAnyScaleIsWrittenAsTflite) {
+  std::vector<float> x;
+  for (int i = -128; i < 128; ++i) x.push_back(.0625f * static_cast<float>(i));
+  const Graph graph =
+      onnx_graph(ActivationFile{"Sigmoid", OnnxType::uint8, .0041f, 3}.model(false), {.constant_bytes = 1 << 20});
+  const Graph written = parse_tflite(to_tflite(graph), "written");
+  EXPECT_EQ(written.nodes.size(), graph.nodes.size() + 1);
+  const std::vector<float> a = outputs_of(Plan(graph), x), b = outputs_of(Plan(written), x);
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1.001f * .0041f) << x[i];
 }
 
 TEST(OnnxIntegers, OfWeightsFarFromTheirZeroPoint) {

@@ -191,6 +191,12 @@ void read_qlinear_pair(OnnxNodeReader& n, const char* kind) {
   lowering.quantized(lowering.computed(kind, {a, b}), 6);
 }
 
+void read_qlinear_function(OnnxNodeReader& n, const char* kind) {
+  n.need(n.has_input(3), "has no scale for its output");
+  Lowering lowering(n);
+  lowering.quantized(lowering.computed(kind, {lowering.dequantized(0, 1, 1)}), 3);
+}
+
 constexpr OnnxRule kRules[] = {
     {"QuantizeLinear", read_quantize},
     {"DequantizeLinear", read_dequantize},
@@ -199,6 +205,8 @@ constexpr OnnxRule kRules[] = {
     {"QGemm", read_qgemm},
     {"QLinearAdd", [](OnnxNodeReader& n) { read_qlinear_pair(n, "Add"); }},
     {"QLinearMul", [](OnnxNodeReader& n) { read_qlinear_pair(n, "Mul"); }},
+    {"QLinearSigmoid", [](OnnxNodeReader& n) { read_qlinear_function(n, "Sigmoid"); }},
+    {"QLinearLeakyRelu", [](OnnxNodeReader& n) { read_qlinear_function(n, "LeakyRelu"); }},
 };
 
 }  // namespace

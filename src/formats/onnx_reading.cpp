@@ -167,7 +167,8 @@ const OnnxRule* find_rule(std::string_view kind) {
 
 /// ONNX's own operators, and those that ONNX Runtime's quantization adds.
 bool is_known_domain(const OnnxNode& node) {
-  constexpr std::string_view added[] = {"QGemm", "QLinearAdd", "QLinearMul", "QuantizeLinear", "DequantizeLinear"};
+  constexpr std::string_view added[] = {"QGemm",          "QLinearAdd",      "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu",
+                                        "QuantizeLinear", "DequantizeLinear"};
   if (node.domain == "com.microsoft") return std::ranges::count(added, node.kind) > 0;
   return node.domain.empty() || node.domain == "ai.onnx";
 }

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "formats/formats.h"
@@ -308,11 +309,31 @@ std::string Writer::write() {
   return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
 }
 
+/// LiteRT's LOGISTIC of 8 bits yields 256ths; what has another scale, as ONNX files may, is quantized once more.
+Graph with_logistic_scales(Graph graph) {
+  const Quantization fixed{.scale = {0x1p-8f}, .zero_point = {-128}};
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    Node& node = graph.nodes[i];
+    const auto* activation = std::get_if<Activation>(&node.op);
+    Value logistic = graph.value(node.output);
+    if (!activation || activation->kind != ActivationKind::sigmoid || logistic.type != ElementType::s8) continue;
+    if (logistic.quantization == fixed) continue;
+    logistic.name += "/logistic";
+    logistic.quantization = fixed;
+    const auto id = static_cast<ValueId>(graph.values.size());
+    graph.values.push_back(std::move(logistic));
+    const Node quantize{node.name + "/quantize", Quantize{}, {id}, std::exchange(node.output, id)};
+    graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1, quantize);
+  }
+  return graph;
+}
+
 }  // namespace
 
 std::string to_tflite(const Graph& graph) {
   verify(graph);
-  return Writer(graph).write();
+  const Graph written = with_logistic_scales(graph);
+  return Writer(written).write();
 }
 
 }  // namespace slimpilot
