@@ -103,6 +103,38 @@ class Robot:
         self.shown.append((name, picture))
 
 
+class Car(Robot):
+    """The same in CARLA, and the package carla."""
+
+    vehicle = object()
+
+    def __init__(self):
+        super().__init__()
+        world = types.SimpleNamespace(get_actors=lambda: self)
+        client = types.SimpleNamespace(set_timeout=lambda seconds: None, get_world=lambda: world)
+        sys.modules["carla"] = types.SimpleNamespace(Client=lambda host, port: client)
+
+    def filter(self, pattern):
+        assert pattern == "vehicle.*"
+        return [self.vehicle]
+
+    def get_bird_eye_view(self, name):
+        assert name == "bird_eye_view_0"
+        return types.SimpleNamespace(getImage=self.view_of)
+
+    def view_of(self, vehicle):
+        assert vehicle is self.vehicle
+        return self.picture
+
+    def sendThrottle(self, throttle):
+        self.sent.append([throttle])
+
+    def sendSteer(self, steer):
+        self.sent[-1].append(steer)
+
+    sendBrake = sendSteer
+
+
 def brain(model, *options):
     """The class Brain of what `slimpilot brain` has written, and its YAML."""
     tool("brain", model, "--out", "brains", *options)
@@ -153,8 +185,53 @@ class Commands(unittest.TestCase):
             self.check("models/float32.tflite", *options, runtime="litert", tolerance=5e-5 if LITERT else 0.0)
 
 
+RUNTIME = "litert" if slimpilot is None else "slimpilot"
+
+
+class Carla(unittest.TestCase):
+    """A network whose outputs are called throttle and steer."""
+
+    def check(self, outputs, picture, frames, wanted):
+        options = ["--outputs", outputs]
+        if picture == "bird_eye":  # 100 x 300
+            options += ["--crop", "0:0"]
+        car = Car()
+        driver = brain("models/float32.tflite", *options, "--picture", picture, "--runtime", RUNTIME)(car, car, handler=car)
+        for car.picture in frames:
+            driver.execute()
+        size = f"{frames.shape[2]}x{frames.shape[1]}"
+        lines = tool("run", "models/float32.tflite", "--size", size, "--format", "jsonl", *options, input=frames.tobytes())
+        says = [json.loads(line)["commands"] for line in lines.splitlines()]
+        np.testing.assert_allclose(car.sent, [wanted(one) for one in says], atol=5e-5 if LITERT else 1e-7)
+        self.assertEqual([name for name, _ in car.shown], ["frame_0"] * len(frames))
+        self.assertIs(driver.cameras_first_images[0].base, frames)
+        self.assertIs(driver.cameras_last_images[0], car.picture)
+        self.assertEqual((len(driver.inference_times), len(driver.suddenness_distance)), (len(frames), len(frames) - 1))
+        self.assertGreater(np.ptp(car.sent, axis=0).max(), 0.001)
+
+    def test_front_camera(self):
+        self.check("steer:-1:1,throttle", "camera", pictures(), lambda c: [c["throttle"], c["steer"], 0])
+
+    def test_bird_eye_view(self):
+        views = np.ascontiguousarray(pictures()[:, :300, :100])
+        self.check("throttle,steer:-1:1", "bird_eye", views, lambda c: [c["throttle"], c["steer"], 0])
+
+    def test_commands_have_limits(self):
+        def limited(says):
+            return [min(max(says["throttle"], 0), 1), min(max(says["steer"], -1), 1), 0]
+
+        self.check("throttle:-6:7,steer:-9:9", "camera", pictures(), limited)
+
+    def test_configuration(self):
+        says = tool("brain", "models/float32.tflite", "--out", "carla", "--outputs", "throttle,steer:-1:1", "--runtime", "litert")
+        self.assertIn(b"behavior_metrics/brains/CARLA", says)
+        lines = [line.strip() for line in (WORK / "carla/float32.yml").read_text().splitlines()]
+        for line in ("BrainPath: 'brains/CARLA/brain_float32.py'", "Type: 'CARLA'", "CARLA_Motors:", "Model: 'float32.tflite'"):
+            self.assertIn(line, lines)
+
+
 class Framework(unittest.TestCase):
-    runtime = "litert" if slimpilot is None else "slimpilot"
+    runtime = RUNTIME
 
     def test_statistics(self):
         robot = Robot()
@@ -197,6 +274,11 @@ class Framework(unittest.TestCase):
         says("name the folder to write with --out", 2, MODEL)
         says("none of slimpilot or litert", 2, MODEL, "--out", "refused", "--runtime", "onnx")
         says("no output is named 'v'", 1, MODEL, "--out", "refused", "--outputs", "steering,throttle")
+        says("no output is named 'v'", 1, MODEL, "--out", "refused", "--outputs", "throttle,brake")
+        says("only CARLA has a bird's-eye view", 1, MODEL, "--out", "refused", "--picture", "bird_eye")
+        says("none of camera or bird_eye", 2, MODEL, "--out", "refused", "--picture", "rear")
+        carla = ["--outputs", "throttle,steer:-1:1", "--picture", "bird_eye"]
+        says("--crop TOP:BOTTOM", 1, MODEL, "--out", "refused", *carla)  # it keeps rows 240 to 480 of a view of 300
         says("sees others", 1, "random:pilotnet_stacked", "--out", "refused", "--runtime", "litert")
         says("sees others", 1, MODEL, "--out", "refused", "--runtime", "litert", "--frames-back", "2")
         says("--crop TOP:BOTTOM", 1, MODEL, "--out", "refused", "--crop", "400:500")

@@ -17,10 +17,27 @@
 namespace slimpilot {
 namespace {
 
+constexpr int kBirdEyeHeight = 300, kBirdEyeWidth = 100;  // as the framework draws it
+
 BrainRuntime runtime_named(const std::string& name) {
   if (name == "slimpilot") return BrainRuntime::slimpilot;
   if (name == "litert") return BrainRuntime::litert;
   throw UsageError("--runtime " + name + " is none of slimpilot or litert");
+}
+
+BrainPicture picture_named(const std::string& name) {
+  if (name == "camera") return BrainPicture::camera;
+  if (name == "bird_eye") return BrainPicture::bird_eye;
+  throw UsageError("--picture " + name + " is none of camera or bird_eye");
+}
+
+/// Says early when the pictures do not fit; the size of CARLA's camera is a matter of its configuration.
+void check_pictures(const Graph& graph, const BrainOptions& brain) {
+  const Plan plan(graph);
+  if (!drives_carla(graph))
+    NetworkPilot(graph, plan);
+  else if (brain.picture == BrainPicture::bird_eye)
+    FrameInput(graph.preprocessing, plan.inputs()[0], kBirdEyeHeight, kBirdEyeWidth, plan.isa());
 }
 
 /// The model's file name as a part of a Python module's.
@@ -34,22 +51,22 @@ std::string module_name(const std::string& model) {
 }  // namespace
 
 void run_brain(int argc, char** argv) {
-  std::string model, out, runtime = "slimpilot";
+  std::string model, out, runtime = "slimpilot", picture = "camera";
   ModelOptions options;
   Arguments arguments("brain", "write a brain and a configuration for JdeRobot's Behavior Metrics, which drive with a model");
-  arguments.positional("MODEL", model, "a model file with outputs v and w, or random:NETWORK[:SEED]");
+  arguments.positional("MODEL", model, "a model file with outputs v and w (Gazebo), or throttle and steer (CARLA)");
   arguments.option("--out", out, "the folder to write brain_NAME.py, NAME.yml and the model to");
   arguments.option("--runtime", runtime,
                    "what runs the model there: slimpilot (its Python module), or litert (a .tflite file)");
+  arguments.option("--picture", picture, "what CARLA shows the model: camera (the front one), or bird_eye");
   options.declare(arguments);
   arguments.parse(argc, argv);
   if (out.empty()) throw UsageError("name the folder to write with --out");
-  const BrainOptions brain{.runtime = runtime_named(runtime), .name = module_name(model)};
+  const BrainOptions brain{.runtime = runtime_named(runtime), .picture = picture_named(picture), .name = module_name(model)};
 
   const Graph graph = simplify(load_model_for_frames(model, options));
   const std::string program = brain_program(graph, brain);
-  const Plan plan(graph);
-  NetworkPilot(graph, plan);  // says early when the camera's frames do not fit
+  check_pictures(graph, brain);
   const std::filesystem::path folder = out, program_file = folder / ("brain_" + brain.name + ".py"),
                               configuration_file = folder / (brain.name + ".yml"),
                               model_file = folder / brain_model_file(brain);
@@ -58,9 +75,10 @@ void run_brain(int argc, char** argv) {
   if (failure) throw Error(out + ": cannot be made: " + failure.message());
   write_model(graph, model_file);
   write_file_atomically(program_file, program);
-  write_file_atomically(configuration_file, brain_configuration(brain));
-  fmt::print("{}\n{}\n{}\ncopy the .py and the model to behavior_metrics/brains/f1, and start with -c {}.yml\n",
-             program_file.string(), model_file.string(), configuration_file.string(), brain.name);
+  write_file_atomically(configuration_file, brain_configuration(graph, brain));
+  fmt::print("{}\n{}\n{}\ncopy the .py and the model to behavior_metrics/brains/{}, and start with -c {}.yml\n",
+             program_file.string(), model_file.string(), configuration_file.string(), brain_folder(drives_carla(graph)),
+             brain.name);
 }
 
 }  // namespace slimpilot

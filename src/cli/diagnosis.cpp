@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "cli/model_options.h"
 #include "engine/frame_input.h"
+#include "formats/behavior_metrics.h"
 #include "formats/formats.h"
 #include "graph/edit.h"
 #include "graph/input_images.h"
@@ -128,7 +129,9 @@ class Doctor {
     }
     const auto named = [&](const char* name) { return std::ranges::find(graph_.meaning, name, &OutputMeaning::name); };
     const bool drives = named("v") != graph_.meaning.end() && named("w") != graph_.meaning.end();
-    add("drive, brain", drives ? "yes" : "no: there are no outputs v and w");
+    add("drive, brain", drives                 ? "yes"
+                        : drives_carla(graph_) ? "brain alone, for CARLA: there are no outputs v and w"
+                                               : "no: there are no outputs v and w");
     if (!graph_.meaning.empty() && !drives) find("no_v_w", listed(outputs));
     if (drives && named("v")->min == 0 && named("v")->max == 1) find("unscaled_outputs", "v from 0 to 1 m/s");
   }

@@ -60,7 +60,9 @@ TEST(Doctor, FindsWhatAFileDoesNotSay) {
   graph.meaning.clear();
   EXPECT_EQ(found_in(graph), (Names{"no_camera_size", "raw_pixels", "unnamed_outputs"}));
   EXPECT_EQ(found_in(lstm({.outputs = {{"v", "m/s", 0, 1}, {"w", "rad/s", -1, 1}}})), Names{"unscaled_outputs"});
-  EXPECT_EQ(found_in(lstm({.outputs = {{"throttle", "", 0, 1}, {"steer", "", -1, 1}}})), Names{"no_v_w"});
+  const Graph carla = lstm({.outputs = {{"throttle", "", 0, 1}, {"steer", "", -1, 1}}});
+  EXPECT_EQ(found_in(carla), Names{"no_v_w"});
+  EXPECT_EQ(answer(carla, "drive, brain"), "brain alone, for CARLA: there are no outputs v and w");
   graph = make_network("pilotnet", 1);  // begins with BatchNorm
   graph.preprocessing.scale[0] = graph.preprocessing.scale[1] = graph.preprocessing.scale[2] = 1;
   std::ranges::fill(graph.preprocessing.offset, 0.0f);

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "graph/input_images.h"
@@ -14,8 +17,8 @@ namespace {
 
 // @WORDS@ are replaced.
 constexpr char kBrain[] =
-    R"(# A brain for Behavior Metrics, written by slimpilot. Copy it and @MODEL@ into behavior_metrics/brains/f1.
-"""Drives with @MODEL@: camera_0 in, v (m/s) and w (rad/s) out."""
+    R"(# A brain for Behavior Metrics, written by slimpilot. Copy it and @MODEL@ into behavior_metrics/brains/@FOLDER@.
+"""Drives with @MODEL@: @SENSOR@ in, @COMMANDS@ out."""
 
 import os
 import time
@@ -27,37 +30,44 @@ class Brain:
     """Behavior Metrics calls execute() every PilotTimeCycle milliseconds."""
 
     def __init__(self, sensors, actuators, model=None, handler=None, config=None):
-        self.camera = sensors.get_camera("camera_0")
-        self.motors = actuators.get_motor("motors_0")
+@CAMERA@        self.motors = actuators.get_motor("motors_0")
         self.handler = handler
         self.config = config
         folder = os.path.dirname(os.path.abspath(__file__))
         self.network = Network(os.path.join(folder, model or "@MODEL@"))
         # What the framework's statistics read.
         self.first_image = None
-        self.inference_times = []
+@FIRST_IMAGES@        self.inference_times = []
         self.suddenness_distance = []
         self.gpu_inference = False
         self.previous = None
 
     def execute(self):
-        image = self.camera.getImage().data
+        image = @IMAGE@
         if image.shape[:2] == (3, 3):  # the camera's stand-in until its first picture
             return
         if self.first_image is None:
             self.first_image = image
-        if self.handler is not None:
+@LAST_IMAGES@        if self.handler is not None:
             self.handler.update_frame("frame_0", image)
         start = time.time()
         numbers = self.network.run(image)
         self.inference_times.append(time.time() - start)
-        command = np.array([numbers[@V@], numbers[@W@]])
-        self.motors.sendV(float(command[0]))
-        self.motors.sendW(float(command[1]))
-        scaled = (command - [@V_MIN@, @W_MIN@]) / [@V_RANGE@, @W_RANGE@]
+        command = @COMMAND@
+@SEND@        scaled = (command - @COMMAND_MINIMA@) / @COMMAND_RANGES@
         if self.previous is not None:
             self.suddenness_distance.append(float(np.linalg.norm(scaled - self.previous)))
         self.previous = scaled
+)";
+
+constexpr char kCamera[] = R"(        self.camera = sensors.get_camera("camera_0")
+)";
+
+// Drawn by the framework around the vehicle, which CARLA itself has to name.
+constexpr char kBirdEyeView[] = R"(        self.view = sensors.get_bird_eye_view("bird_eye_view_0")
+        client = carla.Client("localhost", 2000)
+        client.set_timeout(10.0)  # seconds
+        self.vehicle = client.get_world().get_actors().filter("vehicle.*")[0]
 )";
 
 constexpr char kSlimpilotNetwork[] = R"(import slimpilot
@@ -154,34 +164,32 @@ def in_yuv(image):
 )";
 
 constexpr char kConfiguration[] =
-    R"(# Behavior Metrics with @MODEL@, written by slimpilot; World and PerfectLap choose the circuit.
+    R"(# Behavior Metrics with @MODEL@, written by slimpilot; @CHOICE@.
 Behaviors:
     Robot:
         Sensors:
             Cameras:
                 Camera_0:
                     Name: 'camera_0'
-                    Topic: '/F1ROS/cameraL/image_raw'
+                    Topic: '@CAMERA_TOPIC@'
             Pose3D:
                 Pose3D_0:
                     Name: 'pose3d_0'
-                    Topic: '/F1ROS/odom'
-        Actuators:
-            Motors:
+                    Topic: '@POSE_TOPIC@'
+@VIEW@        Actuators:
+            @MOTORS@:
                 Motors_0:
                     Name: 'motors_0'
-                    Topic: '/F1ROS/cmd_vel'
+                    Topic: '@MOTOR_TOPIC@'
                     MaxV: 3
                     MaxW: 0.3
-        BrainPath: 'brains/f1/brain_@NAME@.py'
+        BrainPath: 'brains/@FOLDER@/brain_@NAME@.py'
         PilotTimeCycle: 50
         Parameters:
             Model: '@MODEL@'
             ImageTranform: ''
-        Type: 'f1'
-        Environment: 'gazebo'
-    Simulation:
-        World: /opt/jderobot/share/jderobot/gazebo/launch/simple_circuit.launch
+@KIND@    Simulation:
+        World: @WORLD@
     Dataset:
         In: '/tmp/my_bag.bag'
         Out: ''
@@ -194,6 +202,44 @@ Behaviors:
             Geometry: [1, 1, 2, 2]
             Data: rgbimage
 )";
+
+/// What stands in its places for Gazebo and for CARLA.
+constexpr struct {
+  const char *word, *gazebo, *carla;
+} kPlaces[] = {
+    {"@CHOICE@", "World and PerfectLap choose the circuit", "World chooses the town and the way through it"},
+    {"@CAMERA_TOPIC@", "/F1ROS/cameraL/image_raw", "/carla/ego_vehicle/rgb_front/image"},
+    {"@POSE_TOPIC@", "/F1ROS/odom", "/carla/ego_vehicle/odometry"},
+    {"@MOTORS@", "Motors", "CARLA_Motors"},
+    {"@MOTOR_TOPIC@", "/F1ROS/cmd_vel", "/carla/ego_vehicle/vehicle_control_cmd"},
+    {"@VIEW@", "",
+     R"(            BirdEyeView:
+                BirdEyeView_0:
+                    Name: 'bird_eye_view_0'
+                    Topic: ''
+)"},
+    {"@KIND@",
+     R"(        Type: 'f1'
+        Environment: 'gazebo'
+)",
+     R"(        Type: 'CARLA'
+        AsyncMode: True
+)"},
+    {"@WORLD@", "/opt/jderobot/share/jderobot/gazebo/launch/simple_circuit.launch",
+     R"(configs/CARLA/CARLA_launch_files/town_02_anticlockwise.launch
+        RandomSpawnPoint: False)"},
+};
+
+/// What a robot of the framework is told: by which call, and what it takes.
+struct BrainCommand {
+  const char* output;  // of the network
+  const char* unit;
+  const char* call;
+  double low, high;
+};
+constexpr BrainCommand kFormula1[] = {{"v", " (m/s)", "sendV", 0, 0}, {"w", " (rad/s)", "sendW", 0, 0}};
+constexpr BrainCommand kCarla[] = {
+    {"throttle", "", "sendThrottle", 0, 1}, {"steer", "", "sendSteer", -1, 1}, {"brake", "", "sendBrake", 0, 1}};
 
 void replace_all(std::string& text, const std::string& word, const std::string& by) {
   for (size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += by.size()) text.replace(at, word.size(), by);
@@ -216,12 +262,57 @@ std::string numbers(const Range& range, Member member) {
 double span_of(const OutputMeaning& m) { return double{m.max} - double{m.min}; }
 double least_of(const OutputMeaning& m) { return double{m.min}; }
 
-size_t output_named(const Graph& graph, const std::string& name) {
-  const auto found = std::ranges::find(graph.meaning, name, &OutputMeaning::name);
-  if (found == graph.meaning.end())
-    throw Error("a brain sends v (m/s) and w (rad/s), and no output is named '" + name +
-                "'; name them with --outputs v:6.5:24,w:-7.1:7.1");
-  return static_cast<size_t>(found - graph.meaning.begin());
+bool has_output(const Graph& graph, std::string_view name) {
+  return std::ranges::find(graph.meaning, name, &OutputMeaning::name) != graph.meaning.end();
+}
+
+/// Those of the commands that the network says, in the robot's order; CARLA's may do without a brake.
+std::vector<BrainCommand> commands_of(const Graph& graph) {
+  std::vector<BrainCommand> commands;
+  const bool carla = drives_carla(graph);
+  for (const BrainCommand& c : carla ? std::span<const BrainCommand>(kCarla) : std::span<const BrainCommand>(kFormula1)) {
+    if (has_output(graph, c.output))
+      commands.push_back(c);
+    else if (!carla)
+      throw Error(std::string("a brain sends v (m/s) and w (rad/s), or throttle and steer, and no output is named '") +
+                  c.output + "'; name them with --outputs v:6.5:24,w:-7.1:7.1");
+  }
+  return commands;
+}
+
+/// The lines of the brain that send commands.
+void set_commands(std::string& text, const Graph& graph) {
+  const bool carla = drives_carla(graph);
+  std::string names, picked, low, high, send;
+  std::vector<OutputMeaning> meaning;
+  for (const BrainCommand& c : commands_of(graph)) {
+    const auto found = std::ranges::find(graph.meaning, c.output, &OutputMeaning::name);
+    const std::string comma = meaning.empty() ? "" : ", ", place = std::to_string(meaning.size());
+    names += (meaning.empty() ? "" : " and ") + std::string(c.output) + c.unit;
+    picked += comma + "numbers[" + std::to_string(found - graph.meaning.begin()) + "]";
+    low += comma + number(c.low), high += comma + number(c.high);
+    send += std::string("        self.motors.") + c.call + "(float(command[" + place + "]))\n";
+    meaning.push_back(*found);
+  }
+  if (carla && !has_output(graph, "brake")) send += "        self.motors.sendBrake(0.0)\n";
+  replace_all(text, "@COMMANDS@", names);
+  replace_all(text, "@COMMAND@",
+              carla ? "np.clip([" + picked + "], [" + low + "], [" + high + "])" : "np.array([" + picked + "])");
+  replace_all(text, "@SEND@", send);
+  replace_all(text, "@COMMAND_MINIMA@", numbers(meaning, least_of));
+  replace_all(text, "@COMMAND_RANGES@", numbers(meaning, span_of));
+}
+
+/// The lines that get its pictures.
+void set_pictures(std::string& text, bool carla, bool bird_eye) {
+  replace_all(text, "@FOLDER@", brain_folder(carla));
+  replace_all(text, "@SENSOR@", bird_eye ? "bird_eye_view_0" : "camera_0");
+  replace_all(text, "@CAMERA@", bird_eye ? kBirdEyeView : kCamera);
+  replace_all(text, "@IMAGE@", bird_eye ? "self.view.getImage(self.vehicle)" : "self.camera.getImage().data");
+  replace_all(text, "@FIRST_IMAGES@",
+              carla ? "        self.cameras_first_images = []\n        self.cameras_last_images = []\n" : "");
+  replace_all(text, "@LAST_IMAGES@",
+              carla ? "            self.cameras_first_images = [image]\n        self.cameras_last_images = [image]\n" : "");
 }
 
 /// With the graph's preprocessing.
@@ -245,6 +336,12 @@ std::string litert_network(const Graph& graph) {
 
 }  // namespace
 
+bool drives_carla(const Graph& graph) {
+  return has_output(graph, "throttle") && has_output(graph, "steer") && !(has_output(graph, "v") && has_output(graph, "w"));
+}
+
+std::string brain_folder(bool carla) { return carla ? "CARLA" : "f1"; }
+
 std::string brain_model_file(const BrainOptions& options) {
   return options.name + (options.runtime == BrainRuntime::slimpilot ? ".slim" : ".tflite");
 }
@@ -257,21 +354,22 @@ std::string brain_program(const Graph& graph, const BrainOptions& options) {
     throw Error(
         "a brain for LiteRT shows its network the newest frame alone, and this one sees others; --runtime slimpilot keeps "
         "them");
-  const size_t v = output_named(graph, "v"), w = output_named(graph, "w");
   std::string text = kBrain;
-  replace_all(text, "@RUNTIME@", options.runtime == BrainRuntime::slimpilot ? kSlimpilotNetwork : litert_network(graph));
+  set_commands(text, graph);
+  const bool carla = drives_carla(graph), bird_eye = options.picture == BrainPicture::bird_eye;
+  if (bird_eye && !carla) throw Error("only CARLA has a bird's-eye view; this network says v and w, not throttle and steer");
+  set_pictures(text, carla, bird_eye);
+  const std::string runtime = options.runtime == BrainRuntime::slimpilot ? kSlimpilotNetwork : litert_network(graph);
+  replace_all(text, "@RUNTIME@", (bird_eye ? "import carla\n" : "") + runtime);
   replace_all(text, "@MODEL@", brain_model_file(options));
-  replace_all(text, "@V@", std::to_string(v));
-  replace_all(text, "@W@", std::to_string(w));
-  replace_all(text, "@V_MIN@", number(least_of(graph.meaning[v])));
-  replace_all(text, "@W_MIN@", number(least_of(graph.meaning[w])));
-  replace_all(text, "@V_RANGE@", number(span_of(graph.meaning[v])));
-  replace_all(text, "@W_RANGE@", number(span_of(graph.meaning[w])));
   return text;
 }
 
-std::string brain_configuration(const BrainOptions& options) {
+std::string brain_configuration(const Graph& graph, const BrainOptions& options) {
+  const bool carla = drives_carla(graph);
   std::string text = kConfiguration;
+  for (const auto& place : kPlaces) replace_all(text, place.word, carla ? place.carla : place.gazebo);
+  replace_all(text, "@FOLDER@", brain_folder(carla));
   replace_all(text, "@MODEL@", brain_model_file(options));
   replace_all(text, "@NAME@", options.name);
   return text;
