@@ -9,18 +9,13 @@ import os
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import argparse
-import pathlib
-import sys
-import tempfile
-
 import numpy as np
 import tensorflow as tf
 from absl import logging
 from ai_edge_litert.interpreter import Interpreter
 
-import parity
 import pictures
+from parity_run import run_checks
 
 logging.set_verbosity(logging.ERROR)
 L = tf.keras.layers
@@ -104,26 +99,18 @@ def compare(results, name, ours, theirs):
         results.add(name, f"{i} {op}", different == 0 and scales, detail if same_type else f"{w.dtype} {w.shape}, not {expected.dtype} {expected.shape}")
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    args = parser.parse_args()
-    results = parity.Results()
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        runner = parity.Runner(args.build.resolve(), folder)
-        pictures.make_synthetic_recording(folder / "synthetic", 8)
-        for name, model in make_models():
-            path, out = folder / f"{name}.h5", folder / name
-            model.save(path, include_optimizer=False)
-            _, height, width, _ = model.input_shape
-            outputs = "v,w" if model.output_shape[-1] == 2 else "v"
-            options = ["--techniques", "dynamic_range", "--resize", f"{width}x{height}", "--outputs", outputs]
-            runner.optimize(path, folder / "synthetic", out, options)
-            compare(results, name, layer_weights((out / "dynamic_range.tflite").read_bytes()), layer_weights(converted(model)))
-    print(f"{results.passed} passed, {results.failed} failed")
-    sys.exit(results.failed != 0)
+def check_all(results, runner, _):
+    recording = runner.folder / "synthetic"
+    pictures.make_synthetic_recording(recording, 8)
+    for name, model in make_models():
+        path, out = runner.folder / f"{name}.h5", runner.folder / name
+        model.save(path, include_optimizer=False)
+        _, height, width, _ = model.input_shape
+        outputs = "v,w" if model.output_shape[-1] == 2 else "v"
+        options = ["--techniques", "dynamic_range", "--resize", f"{width}x{height}", "--outputs", outputs]
+        runner.optimize(path, recording, out, options)
+        compare(results, name, layer_weights((out / "dynamic_range.tflite").read_bytes()), layer_weights(converted(model)))
 
 
 if __name__ == "__main__":
-    main()
+    run_checks(check_all)

@@ -4,19 +4,14 @@ quantization-aware training left them: activations and weights are uint8 with an
 here, so that zero points and scales lie where they hurt; tensorflow_converter.py has one of TensorFlow's converter. No TensorFlow
 is needed. Prints a line per check; exits with 1 if one fails.
 
-usage: legacy_uint8.py --build BUILD [--frames N] [--only WORD]
+usage: legacy_uint8.py --build BUILD [--frames N] [--only WORD in a model's name]
 """
-import argparse
-import pathlib
-import sys
-import tempfile
-
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 import litert_run
-from parity_run import Results, Runner
+from parity_run import run_checks
 
 OP, OPTIONS, UINT8, INT32 = schema.BuiltinOperator, schema.BuiltinOptions, 3, 2
 SHAPE = (1, 9, 11, 4)
@@ -189,21 +184,11 @@ def check(results, runner, name, frames):
         results.add(f"legacy_uint8/{name}", f"bits of {isa or 'default'} against LiteRT reference", differ == 0, detail)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--frames", type=int, default=200)
-    parser.add_argument("--only", default="", help="models whose name holds this word")
-    args = parser.parse_args()
-    results = Results()
-    with tempfile.TemporaryDirectory() as folder:
-        runner = Runner(args.build.resolve(), pathlib.Path(folder))
-        for name in MODELS:
-            if args.only in name:
-                check(results, runner, name, args.frames)
-    print(f"{results.passed} passed, {results.failed} failed")
-    sys.exit(results.failed != 0)
+def check_all(results, runner, arguments):
+    for name in MODELS:
+        if arguments.only in name:
+            check(results, runner, name, arguments.frames)
 
 
 if __name__ == "__main__":
-    main()
+    run_checks(check_all, frames=200, only="")

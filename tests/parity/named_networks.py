@@ -5,19 +5,15 @@ the same layers as slimpilot's, and Keras' outputs within 1e-5 of the largest, o
 Runtime and OpenVINO, by SQNR. What a runtime or a file format refuses fails. Prints a line per check and a table; exits with 1
 if one fails.
 
-usage: named_networks.py --build BUILD [--frames N] [--only WORD]
+usage: named_networks.py --build BUILD [--frames N] [--only WORD in a network's name]
 """
 import os
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import argparse
-import pathlib
 import re
 import subprocess
-import sys
-import tempfile
 
 import keras as keras3
 import numpy as np
@@ -29,8 +25,10 @@ import onnx_runtimes
 import parity
 import pictures
 import twins
-from parity_run import LEAST_SQNR_DB, TECHNIQUES, Results, Runner, sqnr_db
+from parity_run import LEAST_SQNR_DB, TECHNIQUES, run_checks, sqnr_db
 
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
 IMPORT_TOLERANCE = 1e-5
 LEAST_VARIATION = 1e-3  # of each output over the frames: else a comparison says nothing
 RECORDED, CALIBRATION = 60, 30
@@ -176,27 +174,16 @@ def print_table(cases):
         print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--frames", type=int, default=6)
-    parser.add_argument("--only", default="", help="networks whose name holds this word")
-    args = parser.parse_args()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    results, cases = Results(), []
-    names = program_names(args.build.resolve())
+def check_all(results, runner, arguments):
+    names, cases = program_names(runner.build), []
     results.add("twins", "each network has one", sorted(names) == sorted(twins.TWINS), ", ".join(names))
-    with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            if args.only in name and name in twins.TWINS:
-                case = Case(results, Runner(args.build.resolve(), pathlib.Path(folder)), name, args.frames)
-                case.check_techniques(case.check_import())
-                cases.append(case)
+    for name in names:
+        if arguments.only in name and name in twins.TWINS:
+            case = Case(results, runner, name, arguments.frames)
+            case.check_techniques(case.check_import())
+            cases.append(case)
     print_table(cases)
-    print(f"{results.passed} passed, {results.failed} failed")
-    sys.exit(results.failed != 0)
 
 
 if __name__ == "__main__":
-    main()
+    run_checks(check_all, frames=6, only="")

@@ -5,11 +5,8 @@ quantization of these in both of its forms. Prints a line per check; exits with 
 
 usage: onnx_parity.py --build BUILD
 """
-import argparse
 import logging
 import pathlib
-import sys
-import tempfile
 import warnings
 
 import numpy as np
@@ -20,7 +17,7 @@ import onnx_networks
 import onnx_runtimes
 import pictures
 from onnx_runtimes import onnx_runtime, open_vino
-from parity_run import LEAST_SQNR_DB, TECHNIQUES, Results, Runner, sqnr_db
+from parity_run import LEAST_SQNR_DB, TECHNIQUES, run_checks, sqnr_db
 
 FLOAT_TOLERANCE = 1e-5  # of the largest output
 FRAMES = 20
@@ -107,24 +104,15 @@ def check_read(results, runner, recording, folder):
                 judge(results, f"{name} {form} {activations}", "ONNX Runtime", onnx_runtime(target, last), ours, False)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    arguments = parser.parse_args()
+def check_all(results, runner, _):
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)  # what is recommended before quantization changes nothing here
-    results = Results()
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        runner = Runner(arguments.build.resolve(), folder)
-        recording = folder / "recording"
-        pictures.make_synthetic_recording(recording)
-        check_read(results, runner, recording, folder)
-        for source in ("random:pilotnet", str(MODELS / "deepest_lstm_tiny_pilotnet.tflite")):
-            check_written(results, runner, source, recording, folder)
-    print(f"{results.passed} passed, {results.failed} failed")
-    sys.exit(results.failed > 0)
+    recording = runner.folder / "recording"
+    pictures.make_synthetic_recording(recording)
+    check_read(results, runner, recording, runner.folder)
+    for source in ("random:pilotnet", str(MODELS / "deepest_lstm_tiny_pilotnet.tflite")):
+        check_written(results, runner, source, recording, runner.folder)
 
 
 if __name__ == "__main__":
-    main()
+    run_checks(check_all)

@@ -5,16 +5,11 @@ signal-to-noise ratio (its activations are quantized differently by every runtim
 TensorFlow's converter, bit for bit. Imported Keras files against their definition in float64. Prints a line per check; exits
 with 1 if one fails.
 
-usage: parity.py --build BUILD [--shared FOLDER] [--frames N] [--only WORD]
+usage: parity.py --build BUILD [--shared FOLDER] [--frames N] [--only WORD in a network's or operation's name]
 """
-import argparse
 import collections
-import os
 import pathlib
 import shutil
-import subprocess
-import sys
-import tempfile
 
 import h5py
 import numpy as np
@@ -22,7 +17,7 @@ import numpy as np
 import keras_float64
 import litert_run
 import pictures
-from parity_run import LEAST_SQNR_DB, TECHNIQUES, Results, Runner, sqnr_db
+from parity_run import LEAST_SQNR_DB, TECHNIQUES, run_checks, sqnr_db
 
 FLOAT_TOLERANCE = 1e-5  # of the largest output
 FLOAT64_FRAMES = 5
@@ -237,29 +232,17 @@ def check_converted_ops(results, runner, only):
         check_bits(results, runner, f"converted/{name}", path, inputs, kernels)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--shared", type=pathlib.Path)
-    parser.add_argument("--frames", type=int, default=100)
-    parser.add_argument("--only", default="", help="networks and operations whose name holds this word")
-    args = parser.parse_args()
-    results = Results()
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        runner = Runner(args.build.resolve(), folder)
-        networks = list(random_networks(folder))
-        if args.shared and (args.shared / "models").is_dir():
-            networks += real_networks(folder, args.shared)
-        else:
-            print("skipped: the real models (udacity_maxpool_pilotnet, behavior_metrics_carla): no --shared folder with them")
-        for network in networks:
-            if args.only in network[0]:
-                check_network(results, runner, network, args.frames)
-        check_converted_ops(results, runner, args.only)
-    print(f"{results.passed} passed, {results.failed} failed")
-    sys.exit(results.failed != 0)
+def check_all(results, runner, arguments):
+    networks, shared = list(random_networks(runner.folder)), pathlib.Path(arguments.shared)
+    if arguments.shared and (shared / "models").is_dir():
+        networks += real_networks(runner.folder, shared)
+    else:
+        print("skipped: the real models (udacity_maxpool_pilotnet, behavior_metrics_carla): no --shared folder with them")
+    for network in networks:
+        if arguments.only in network[0]:
+            check_network(results, runner, network, arguments.frames)
+    check_converted_ops(results, runner, arguments.only)
 
 
 if __name__ == "__main__":
-    main()
+    run_checks(check_all, shared="", frames=100, only="")

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the parity checks share: their results, and slimpilot's side."""
+"""What the parity checks share: their arguments and results, and slimpilot's side."""
+import argparse
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
@@ -65,3 +67,19 @@ class Runner:
         refusal = self.refusal(source, target)
         if refusal:
             sys.exit(f"convert {source} {target}\n{refusal}")
+
+
+def run_checks(check_all, **options):
+    """What a script does: reads --build and its own options, given with their defaults, calls check_all(results, runner, arguments)
+    with a folder that goes away, and exits with 1 if a check failed.
+    """
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    for name, default in options.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    arguments = parser.parse_args()
+    results = Results()
+    with tempfile.TemporaryDirectory() as folder:
+        check_all(results, Runner(arguments.build.resolve(), pathlib.Path(folder)), arguments)
+    print(f"{results.passed} passed, {results.failed} failed")
+    sys.exit(results.failed != 0)

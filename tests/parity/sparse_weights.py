@@ -4,17 +4,13 @@ every number system, as slimpilot writes them: LiteRT with reference kernels, op
 of them as of dense weights, they are smaller than unpruned ones, and agree like other models (parity.py). Networks that
 TensorFlow's converter makes sparse, as slimpilot reads them. Prints a line per check; exits with 1 if one fails.
 
-usage: sparse_weights.py --build BUILD [--frames N] [--only WORD]
+usage: sparse_weights.py --build BUILD [--frames N] [--only WORD in a network's name]
 """
 import os
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import argparse
 import json
-import pathlib
-import sys
-import tempfile
 
 import flatbuffers
 import numpy as np
@@ -24,6 +20,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import litert_run
 import parity
+from parity_run import run_checks
 
 logging.set_verbosity(logging.ERROR)
 PRUNE = "prune sparsity=0.8"
@@ -140,22 +137,12 @@ def check_read(results, runner):
             results.add(name, f"SQNR against LiteRT {kernels}", apart >= parity.LEAST_SQNR_DB, f"{apart:.1f} dB")
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--frames", type=int, default=20)
-    parser.add_argument("--only", default="", help="networks whose name holds this word")
-    args = parser.parse_args()
-    results = parity.Results()
-    with tempfile.TemporaryDirectory() as folder:
-        runner = parity.Runner(args.build.resolve(), pathlib.Path(folder))
-        for network in parity.random_networks(runner.folder):
-            if args.only in network[0]:
-                check_written(results, runner, network, args.frames)
-        check_read(results, runner)
-    print(f"{results.passed} passed, {results.failed} failed")
-    sys.exit(results.failed != 0)
+def check_all(results, runner, arguments):
+    for network in parity.random_networks(runner.folder):
+        if arguments.only in network[0]:
+            check_written(results, runner, network, arguments.frames)
+    check_read(results, runner)
 
 
 if __name__ == "__main__":
-    main()
+    run_checks(check_all, frames=20, only="")

@@ -7,18 +7,13 @@ graphs still makes such files of one with fake quantization, which stands for it
 per check; exits with 1 if one fails. The converter refuses the networks with ConvLSTM2D or LSTM for
 their lists of tensors, and leaves Conv3D real, an operator that slimpilot does not read.
 
-usage: tensorflow_converter.py --build BUILD [--frames N] [--only WORD]
+usage: tensorflow_converter.py --build BUILD [--frames N] [--only WORD in network/kind]
 """
 import os
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import argparse
-import pathlib
-import sys
-import tempfile
-
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -28,9 +23,11 @@ import litert_run
 import parity
 import pictures
 import twins
-from parity_run import Results, Runner
+from parity_run import run_checks
 
 logging.set_verbosity(logging.ERROR)
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
 TOLERANCE = 1e-5  # of the largest output
 RECORDED, CALIBRATION = 60, 30
 NETWORKS = ("pilotnet", "pilotnet_stacked", "deeppilot")
@@ -148,22 +145,10 @@ def check_network(results, runner, network, frame_count, only):
             check_bits(results, runner, name, path, parity.model_inputs(interpreter, chosen))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--only", default="", help="network/kind that holds this word")
-    args = parser.parse_args()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    results = Results()
-    with tempfile.TemporaryDirectory() as folder:
-        runner = Runner(args.build.resolve(), pathlib.Path(folder))
-        for network in NETWORKS:
-            check_network(results, runner, network, args.frames, args.only)
-    print(f"{results.passed} passed, {results.failed} failed")
-    sys.exit(results.failed != 0)
+def check_all(results, runner, arguments):
+    for network in NETWORKS:
+        check_network(results, runner, network, arguments.frames, arguments.only)
 
 
 if __name__ == "__main__":
-    main()
+    run_checks(check_all, frames=8, only="")
