@@ -181,12 +181,12 @@ std::optional<ActivationFunctionType> fused_function(ActivationKind kind, const 
   return std::nullopt;
 }
 
-Arithmetic arithmetic_of(const Graph& graph, const Node& node) {
+TfliteArithmetic arithmetic_of(const Graph& graph, const Node& node) {
   if (node.inputs.size() != 3) fail(node, "needs three inputs");
   const Value &x = graph.value(node.inputs[0]), &w = graph.value(node.inputs[1]), &b = graph.value(node.inputs[2]);
   if (!w.is_constant() || !b.is_constant()) fail(node, "weights and bias must be constants");
   const auto real = [](const Value& v) { return v.type == ElementType::f32 || v.type == ElementType::f16; };
-  if (x.type == ElementType::f32 && real(w) && real(b)) return Arithmetic::real;
+  if (x.type == ElementType::f32 && real(w) && real(b)) return TfliteArithmetic::real;
   const bool hybrid = x.type == ElementType::f32 && b.type == ElementType::f32;
   const bool int8 = x.type == ElementType::s8 && b.type == ElementType::s32;
   const bool int16 = x.type == ElementType::s16 && b.type == ElementType::s64;
@@ -194,7 +194,7 @@ Arithmetic arithmetic_of(const Graph& graph, const Node& node) {
     fail(node, "cannot compute with input " + std::string(type_name(x.type)) + ", weights " + std::string(type_name(w.type)) +
                    " and bias " + std::string(type_name(b.type)));
   check_weights(node, w);
-  return hybrid ? Arithmetic::hybrid : int8 ? Arithmetic::int8 : Arithmetic::int16;
+  return hybrid ? TfliteArithmetic::hybrid : int8 ? TfliteArithmetic::int8 : TfliteArithmetic::int16;
 }
 
 void check_tflite_numbers(const Graph& graph, const Node& node) {
@@ -226,8 +226,8 @@ void check_tflite_numbers(const Graph& graph, const Node& node) {
 int operator_version(const Graph& graph, const Node& node) {
   const ElementType in = graph.value(node.inputs[0]).type;
   const auto layer = [&](int real, int hybrid, int integer) {
-    const Arithmetic arithmetic = arithmetic_of(graph, node);
-    return arithmetic == Arithmetic::real ? real : arithmetic == Arithmetic::hybrid ? hybrid : integer;
+    const TfliteArithmetic arithmetic = arithmetic_of(graph, node);
+    return arithmetic == TfliteArithmetic::real ? real : arithmetic == TfliteArithmetic::hybrid ? hybrid : integer;
   };
   return std::visit(Overloaded{
                         [&](const Conv2D&) { return layer(1, 5, 3); },

@@ -41,11 +41,11 @@ std::optional<ActivationKind> activation_kind(tflite_schema::BuiltinOperator cod
 std::optional<tflite_schema::ActivationFunctionType> fused_function(ActivationKind kind, const Value& output);
 
 /// In which numbers a layer with weights computes; `hybrid` has real activations and int8 weights.
-enum class Arithmetic : uint8_t { real, hybrid, int8, int16 };
+enum class TfliteArithmetic : uint8_t { real, hybrid, int8, int16 };
 
 /// Throws Error naming the node when its values' types are none of: f32 (weights and bias f32 or f16), hybrid (s8 weights,
 /// f32 bias), int8 (s8, s8, s32), int16 (s16, s8, s64), with symmetric weights per tensor or per output channel.
-Arithmetic arithmetic_of(const Graph& graph, const Node& node);
+TfliteArithmetic arithmetic_of(const Graph& graph, const Node& node);
 
 /// Throws Error naming the node when LiteRT has no kernel for its types, or demands quantizations that it does not have.
 /// The node's inputs and output must exist.

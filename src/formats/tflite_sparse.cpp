@@ -28,10 +28,10 @@ bool takes_densified(const Graph& graph, const Node& node) {
   const bool convolves = std::holds_alternative<Conv2D>(node.op) || std::holds_alternative<DepthwiseConv2D>(node.op);
   if (!convolves && !std::holds_alternative<Dense>(node.op)) return false;
   switch (arithmetic_of(graph, node)) {
-    case Arithmetic::real:
-    case Arithmetic::int16: return true;
-    case Arithmetic::int8: return convolves;
-    case Arithmetic::hybrid: return false;
+    case TfliteArithmetic::real:
+    case TfliteArithmetic::int16: return true;
+    case TfliteArithmetic::int8: return convolves;
+    case TfliteArithmetic::hybrid: return false;
   }
   return false;
 }

@@ -72,7 +72,7 @@ class Writer {
   void add_layer(const Node& node, fb::BuiltinOperator code, ActivationKind activation, Options options);
   template <class Options>
   void set_bias_type(const Node& node, Options& options) const {
-    if (arithmetic_of(graph_, node) == Arithmetic::int16) options.quantized_bias_type = fb::TensorType::INT64;
+    if (arithmetic_of(graph_, node) == TfliteArithmetic::int16) options.quantized_bias_type = fb::TensorType::INT64;
   }
 
   void write_op(const Node& node, const Conv2D& op);
@@ -244,7 +244,7 @@ void Writer::write_op(const Node& node, const DepthwiseConv2D& op) {
 
 void Writer::write_op(const Node& node, const Dense& op) {
   fb::FullyConnectedOptionsT options;
-  options.asymmetric_quantize_inputs = arithmetic_of(graph_, node) == Arithmetic::hybrid;
+  options.asymmetric_quantize_inputs = arithmetic_of(graph_, node) == TfliteArithmetic::hybrid;
   set_bias_type(node, options);
   add_layer(node, fb::BuiltinOperator::FULLY_CONNECTED, op.activation, std::move(options));
 }
