@@ -56,8 +56,6 @@ FrameInput::FrameInput(const Preprocessing& preprocessing, const TensorView& inp
   if (!p.resize && (rows != height || frame_w != width))
     throw Error("the network wants images of " + size_text(height, width) + ", the frames are " + size_text(rows, frame_w) +
                 "; scale them with --resize " + size_text(height, width));
-  if (p.resize && frame_w == 1)
-    throw Error("frames of " + size_text(frame_h, 1) + " are too narrow to be scaled; use wider ones");
   count_ = width * 3, has_its_size_ = rows == height && frame_w == width;
   set_rows(rows, height);
   set_columns(frame_w, width);
@@ -120,7 +118,8 @@ const uint8_t* FrameInput::resized_row(const uint8_t* frame, size_t y) noexcept 
   const uint8_t* above = frame + static_cast<size_t>(rows_[y].above) * pitch;
   const uint8_t* below = frame + static_cast<size_t>(rows_[y].below) * pitch;
   const int groups = static_cast<int>(groups_.size()) - 1;
-  const ResizeRowArgs args{frame_w_ * 3,          count_, left_.data(),  right_weight_.data(),
+  const int next = frame_w_ > 1 ? 3 : 0;
+  const ResizeRowArgs args{frame_w_ * 3,          count_, next,          left_.data(), right_weight_.data(),
                            rows_[y].below_weight, groups, groups_.data()};
   kernels_->preprocess.resize_row(args, {{above, below}, row_.data(), resize_scratch_.data()});
   return row_.data();

@@ -11,12 +11,13 @@ inline constexpr int kResizeOne = 2048;  // the weight 1
 /// Bilinear resize of 8-bit rows, as OpenCV's INTER_LINEAR places its samples: source = (target + ½)·in/out − ½, clamped at
 /// the edges; weights have 11 bits, and the result is rounded once, so it is within one grey level of OpenCV's. One output row
 /// from two input rows (input[0] above, input[1] below), of which no byte behind `row_bytes` is read. Byte i of `count`, three
-/// per pixel, blends byte left[i] and the next pixel's; weights say how much of the next one (0 to kResizeOne, per byte) and
-/// of the row below. Group g is whole pixels, from byte groups[g] to where the next one begins (groups[group_count] is
-/// `count`), at most kResizeGroup bytes, and what they blend lies within kResizeSpan bytes from left[groups[g]] on. The output
-/// has room for kResizeGroup bytes more, and so have left and right_weight. Scratch: resize_scratch_bytes(count).
+/// per pixel, blends byte left[i] and the next pixel's, `next` bytes on (3; 0 in rows of one pixel); weights say how much of
+/// the next one (0 to kResizeOne, per byte) and of the row below. Group g is whole pixels, from byte groups[g] to where the
+/// next one begins (groups[group_count] is `count`), at most kResizeGroup bytes, and what they blend lies within kResizeSpan
+/// bytes from left[groups[g]] on. The output has room for kResizeGroup bytes more, and so have left and right_weight. Scratch:
+/// resize_scratch_bytes(count).
 struct ResizeRowArgs {
-  int row_bytes, count;
+  int row_bytes, count, next;
   const int32_t* left;
   const int32_t* right_weight;
   int32_t below_weight;

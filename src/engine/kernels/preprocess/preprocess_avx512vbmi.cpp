@@ -20,7 +20,7 @@ void resize_row(const ResizeRowArgs& a, const Io& io) noexcept {
   auto* y = static_cast<uint8_t*>(io.output);
   constexpr __mmask64 low_bytes = 0x5555555555555555;
   const __m512i rows_weight = _mm512_set1_epi32(kResizeOne - a.below_weight + (a.below_weight << 16));
-  const __m512i below_place = _mm512_set1_epi32(64 << 16), next_pixel = _mm512_set1_epi32(3 + (3 << 16));
+  const __m512i below_place = _mm512_set1_epi32(64 << 16), next_pixel = _mm512_set1_epi32(a.next + (a.next << 16));
   const __m512i half = _mm512_set1_epi32(kResizeOne * kResizeOne / 2);
   for (int g = 0; g < a.group_count; ++g) {
     const int i = a.groups[g], first = a.left[i];

@@ -24,9 +24,9 @@ inline void resize_row(const ResizeRowArgs& a, const Io& io) noexcept {
   const int strip = resize_strip_bytes(a.count);
   uint8_t* __restrict right_above = left_above + strip, * __restrict left_below = right_above + strip, * __restrict right_below = left_below + strip;
   gather_pixels(above, 0, a, left_above);
-  gather_pixels(above, 3, a, right_above);
+  gather_pixels(above, a.next, a, right_above);
   gather_pixels(below, 0, a, left_below);
-  gather_pixels(below, 3, a, right_below);
+  gather_pixels(below, a.next, a, right_below);
   auto* __restrict y = static_cast<uint8_t*>(io.output);
   const int32_t* __restrict right_weight = a.right_weight;
   const int32_t above_weight = kResizeOne - a.below_weight, below_weight = a.below_weight;

@@ -12,7 +12,7 @@ void resize_row(const ResizeRowArgs& a, const Io& io) noexcept {
   const auto column = [&](int i) { return above[i] * (kResizeOne - a.below_weight) + below[i] * a.below_weight; };
   for (int i = 0; i < a.count; ++i) {
     const int left = a.left[i];
-    const int32_t sum = column(left) * (kResizeOne - a.right_weight[i]) + column(left + 3) * a.right_weight[i];
+    const int32_t sum = column(left) * (kResizeOne - a.right_weight[i]) + column(left + a.next) * a.right_weight[i];
     y[i] = static_cast<uint8_t>((sum + kResizeOne * kResizeOne / 2) / (kResizeOne * kResizeOne));
   }
 }
