@@ -220,7 +220,7 @@ class Carla(unittest.TestCase):
         def limited(says):
             return [min(max(says["throttle"], 0), 1), min(max(says["steer"], -1), 1), 0]
 
-        self.check("throttle:-6:7,steer:-9:9", "camera", pictures(), limited)
+        self.check("throttle:-0.05:1,steer:-3:3", "camera", pictures(), limited)  # some of each lie outside
 
     def test_configuration(self):
         says = tool("brain", "models/float32.tflite", "--out", "carla", "--outputs", "throttle,steer:-1:1", "--runtime", "litert")
