@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <vector>
 
@@ -95,13 +96,25 @@ void write_file_atomically(const fs::path& path, std::span<const std::byte> byte
   file.rename_to_target(durability);
 }
 
+namespace {
+
+/// Whether a process may still write; one that was killed and that its parent has not asked about yet (Z) does not.
+bool runs(pid_t process) {
+  if (process <= 0 || (kill(process, 0) != 0 && errno == ESRCH)) return false;
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const size_t name_end = text.rfind(')');
+  return name_end == std::string::npos || text.compare(name_end, 3, ") Z") != 0;
+}
+
+}  // namespace
+
 void remove_torn_files(const fs::path& folder) {
   std::error_code failure;
   std::vector<fs::path> torn;
   for (const auto& entry : fs::directory_iterator(folder, failure)) {
     const std::optional<pid_t> writer = writer_of(entry.path().filename().string());
-    const bool runs = writer && *writer > 0 && (kill(*writer, 0) == 0 || errno != ESRCH);
-    if (writer && !runs && entry.is_regular_file(failure)) torn.push_back(entry.path());
+    if (writer && !runs(*writer) && entry.is_regular_file(failure)) torn.push_back(entry.path());
   }
   for (const fs::path& file : torn) fs::remove(file, failure);
 }

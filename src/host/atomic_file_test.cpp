@@ -3,6 +3,7 @@
 #include "host/atomic_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -69,6 +70,18 @@ TEST_F(AtomicFile, RemovesWhatKilledProgramsLeft) {
   EXPECT_TRUE(fs::exists(folder_ / own));
   EXPECT_EQ(files(), 3);
   remove_torn_files(folder_ / "missing");
+}
+
+TEST_F(AtomicFile, RemovesWhatAProcessLeftThatNobodyHasWaitedFor) {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  siginfo_t ended;
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  const auto left = folder_ / ("a.png.tmp-" + std::to_string(child) + "-0");
+  write_file_atomically(left, "x");
+  remove_torn_files(folder_);
+  EXPECT_FALSE(fs::exists(left));
+  waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED);
 }
 
 TEST_F(AtomicFile, ReadsOnlyRegularFiles) {
