@@ -29,6 +29,15 @@ namespace fs = std::filesystem;
 
 constexpr const char* kTemporary = ".tmp-";  // and process-number
 
+/// Whether a process may still write; one that was killed and that its parent has not asked about yet (Z) does not.
+bool runs(pid_t process) {
+  if (process <= 0 || (kill(process, 0) != 0 && errno == ESRCH)) return false;
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const size_t name_end = text.rfind(')');
+  return name_end == std::string::npos || text.compare(name_end, 3, ") Z") != 0;
+}
+
 /// The process in "name.tmp-PROCESS-NUMBER"; none for other names.
 std::optional<pid_t> writer_of(const std::string& name) {
   const size_t mark = name.rfind(kTemporary);
@@ -95,19 +104,6 @@ void write_file_atomically(const fs::path& path, std::span<const std::byte> byte
   file.write_all(bytes);
   file.rename_to_target(durability);
 }
-
-namespace {
-
-/// Whether a process may still write; one that was killed and that its parent has not asked about yet (Z) does not.
-bool runs(pid_t process) {
-  if (process <= 0 || (kill(process, 0) != 0 && errno == ESRCH)) return false;
-  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const size_t name_end = text.rfind(')');
-  return name_end == std::string::npos || text.compare(name_end, 3, ") Z") != 0;
-}
-
-}  // namespace
 
 void remove_torn_files(const fs::path& folder) {
   std::error_code failure;
