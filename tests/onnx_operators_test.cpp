@@ -248,6 +248,7 @@ TEST(OnnxIntegers, AnActivationHasAnyScale) {
   for (const auto& [type, scale, zero] :
        {std::tuple{OnnxType::uint8, 1.f / 128, 128}, {OnnxType::uint8, .0093f, 119}, {OnnxType::int8, .0071f, 2}})
     expect_rounded({"Tanh", type, scale, zero}, false, tanh);
+  expect_rounded({"LeakyRelu", OnnxType::uint8, .05f, 100}, true, [](double z) { return z < 0 ? double{.01f} * z : z; });
   for (const float scale : {0x1p-15f, .00004f}) {
     expect_rounded({"Sigmoid", OnnxType::int16, scale, 0}, false, sigmoid);
     expect_rounded({"Tanh", OnnxType::int16, scale, 0}, false, tanh);
