@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-#include "base/error.h"
+#include "base/error_test.h"
 #include "formats/formats.h"
 #include "formats/keras_file.h"
 
@@ -37,16 +37,6 @@ class ScratchFile {
  private:
   fs::path path_;
 };
-
-template <class F>
-std::string error_of(const F& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 inline std::string read_error(const fs::path& path, const ReadOptions& options = {}) {
   return error_of([&] { path.extension() == ".keras" ? read_keras_archive(path, options) : read_keras_h5(path, options); });

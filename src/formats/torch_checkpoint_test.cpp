@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <limits>
 
-#include "base/error.h"
+#include "base/error_test.h"
 #include "base/random.h"
 #include "formats/torch_checkpoint_zip.h"
 #include "host/atomic_file.h"
@@ -20,16 +20,6 @@ using namespace std::string_literals;
 
 std::string golden(const std::string& name) {
   return read_file(std::filesystem::path(SOURCE_DIR) / "tests/golden/torch" / name);
-}
-
-template <class F>
-std::string error_of(const F& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 std::string pickle_error(const std::string& bytes) {

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/error_test.h"
 
 namespace slimpilot {
 namespace {
@@ -22,16 +22,6 @@ class AtomicFile : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   long files() const { return std::distance(fs::directory_iterator(folder_), fs::directory_iterator()); }
-
-  template <class Action>
-  static std::string error_of(Action action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  }
 
   fs::path folder_;
 };
