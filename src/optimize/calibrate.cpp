@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/session.h"
+#include "graph/edit.h"
 
 namespace slimpilot {
 namespace {
@@ -102,6 +103,23 @@ ChannelMoments moments_of(const Observer::Tensor& t, size_t frames) {
   return moments;
 }
 
+/// Recurrent layers that return their last step: what each holds after every step becomes a value too, with `/steps` behind the
+/// result's name, as an integer layer writes all of them with the scale of its result.
+Graph with_all_steps(Graph graph, std::vector<std::string>& last_steps) {
+  const auto all_steps = [&](auto op, const Node& node) {
+    if (op.return_sequences) return;
+    op.return_sequences = true;
+    last_steps.push_back(graph.value(node.output).name);
+    append_node(graph, last_steps.back() + "/steps", op, node.inputs);
+  };
+  for (size_t n = 0, count = graph.nodes.size(); n < count; ++n) {
+    const Node node = graph.nodes[n];
+    if (const auto* lstm = std::get_if<Lstm>(&node.op)) all_steps(*lstm, node);
+    if (const auto* lstm = std::get_if<ConvLstm2D>(&node.op)) all_steps(*lstm, node);
+  }
+  return graph;
+}
+
 }  // namespace
 
 const PatchCovariance* Calibration::covariance(const std::string& value_name) const {
@@ -115,7 +133,8 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
       counted_(static_cast<size_t>(std::ranges::count_if(frames_, &ShownFrame::counts))),
       read_input_(std::move(read_input)) {
   check(counted_ > 0 && graph.inputs.size() == 1);
-  Observer observer(graph);
+  std::vector<std::string> last_steps;
+  Observer observer(with_all_steps(graph, last_steps));
   for (const Node& node : graph.nodes) {
     if (!PatchCovariance::fits(graph, node)) continue;
     PatchCovariance& covariance =
@@ -143,6 +162,10 @@ Calibration::Calibration(const Graph& graph, const CalibrationOptions& options, 
     observed_[t.view.name] = h.range;
     moments_[t.view.name] = moments_of(t, counted_);
     ranges_[t.view.name] = chosen_range(h, options);
+  }
+  for (const std::string& name : last_steps) {
+    ranges_.at(name) = ranges_.at(name + "/steps");
+    observed_.at(name) = observed_.at(name + "/steps");
   }
 }
 

@@ -30,7 +30,8 @@ class Calibration {
   /// too: what `read_input` refers to must outlive the calibration.
   Calibration(const Graph& graph, const CalibrationOptions& options, std::vector<ShownFrame> frames, ReadInput read_input);
 
-  /// What the method makes of the value's numbers, for 8 bits. By name; also the graph's inputs.
+  /// What the method makes of the value's numbers, for 8 bits. By name; also the graph's inputs. Of a recurrent layer's result:
+  /// of all its steps, the last one returned or all.
   ValueRange range(const std::string& value_name) const { return ranges_.at(value_name); }
   /// Least and greatest that were observed.
   ValueRange observed(const std::string& value_name) const { return observed_.at(value_name); }

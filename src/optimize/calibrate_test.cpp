@@ -65,6 +65,24 @@ TEST(Calibration, BothPassesBeginWithoutState) {
   EXPECT_NEAR(calibration.range("memory").high, calibration.observed("memory").high, 1e-5);
 }
 
+/// An integer layer writes every step with its result's scale, whichever of them it returns.
+TEST(Calibration, SeesEveryStepOfRecurrentLayers) {
+  const auto ranges = [](bool all) {
+    TestNetwork network({1, 5, 4, 3});
+    network.node("images", Reshape{{1, 5, 2, 2, 3}}).conv_lstm("images", 2, 3, {.return_sequences = true});
+    network.node("rows", Reshape{{1, 5, 8}}).lstm("memory", 5, {.return_sequences = all});
+    // What comes first is what excites the network.
+    std::vector<float> frame(60, 0);
+    for (size_t i = 0; i < 12; ++i) frame[i] = 5;
+    const Calibration calibration = calibrated(network.finish(), {frame});
+    return std::pair(calibration.range("memory"), calibration.observed("memory"));
+  };
+  const auto [last, last_observed] = ranges(false);
+  const auto [all, all_observed] = ranges(true);
+  EXPECT_EQ(last, all);
+  EXPECT_EQ(last_observed, all_observed);
+}
+
 TEST(Calibration, EveryMethodOfAConstantZero) {
   for (const auto method :
        {CalibrationMethod::minmax, CalibrationMethod::percentile, CalibrationMethod::mse, CalibrationMethod::entropy}) {

@@ -11,6 +11,7 @@ namespace slimpilot {
 
 struct ValueRange {
   float low = 0, high = 0;
+  bool operator==(const ValueRange&) const = default;
 };
 
 /// How a range follows from what was observed: all of it; all but a share at both ends; the part with the least expected

@@ -56,19 +56,9 @@ ValueRange limits_of(ActivationKind kind) {
   }
 }
 
-/// The greatest magnitude that a function yields.
-float bound_of(ActivationKind kind) { return std::max(-limits_of(kind).low, limits_of(kind).high); }
-
-/// int8 of a recurrent layer's result, which it reads itself: the zero point is 0, as the state before the first step is. Of
-/// steps whose result nobody sees nothing was observed; there may be twice as much, but no more than the functions yield.
-Quantization hidden_scale(const Node& node, int steps, ValueRange observed) {
-  const auto extent = [&](const auto& op) {
-    const float seen = std::max(-observed.low, observed.high);
-    if (op.return_sequences || steps == 1) return seen;
-    return std::min(2 * seen, bound_of(op.activation) * bound_of(op.recurrent_activation));
-  };
-  const auto* lstm = std::get_if<Lstm>(&node.op);
-  const float most = lstm != nullptr ? extent(*lstm) : extent(std::get<ConvLstm2D>(node.op));
+/// int8 of a recurrent layer's result, which it reads itself: the zero point is 0, as the state before the first step is.
+Quantization hidden_scale(ValueRange observed) {
+  const float most = std::max(-observed.low, observed.high);
   return single(most > 0 ? most / 127 : 1, 0);
 }
 
@@ -145,7 +135,7 @@ std::vector<Quantization> integer_scales(const Graph& graph, const std::map<std:
     if (keeps_scale(node.op) || concatenates_alike(node, scales))
       result = scales[static_cast<size_t>(node.inputs[0])];
     else if (is_recurrent(node.op) && type == ElementType::s8)
-      result = hidden_scale(node, graph.value(node.inputs[0]).shape[1], ranges.at(graph.value(node.output).name));
+      result = hidden_scale(ranges.at(graph.value(node.output).name));
     else if (const auto fixed = fixed_scale(node.op, type))
       result = *fixed;
     else
