@@ -59,7 +59,8 @@ RealResult real_result(const Site& s, int outputs) {
   RealResult result{.bias = s.keep_channels(integers ? none : constant_as_floats(s.constant(2))),
                     .weight_scale = nullptr,
                     .low = range.low,
-                    .high = range.high};
+                    .high = range.high,
+                    .input_scale_last = !std::holds_alternative<Dense>(s.node.op)};
   if (s.input(1).type != ElementType::s8) return result;
   std::vector<float> scales = weight_scales(s, s.input(1), outputs);
   for (float& scale : scales) scale *= integers ? s.scale(s.input(0)) : 1;

@@ -52,12 +52,22 @@ constexpr int balanced_block(int left, int most) {
 inline constexpr int kChannelPadding = 64;
 
 /// Result in real numbers: (sum + bias), limited to [low, high]. In hybrid kernels (int8 weights, inputs quantized on the
-/// fly) the integer sum is first multiplied by input scale · weight_scale[o], in s8_real ones by weight_scale[o].
+/// fly) the integer sum is first multiplied by (input scale · weight_scale[o]) or, with `input_scale_last` (convolutions), by
+/// weight_scale[o] and then by the input scale; in s8_real ones by weight_scale[o].
 struct RealResult {
   const float* bias;
   const float* weight_scale;
   float low, high;
+  bool input_scale_last;
 };
+
+/// What a hybrid sum is multiplied by: (sum · (first · weight_scale[o])) · last, one of both the input's scale, the other 1.
+struct HybridScales {
+  float first, last;
+};
+constexpr HybridScales hybrid_scales(const RealResult& r, float input_scale) {
+  return r.input_scale_last ? HybridScales{1, input_scale} : HybridScales{input_scale, 1};
+}
 
 /// Result in integers as docs/int8.md defines it: limit(rescale(sum + bias, multiplier, shift) + output_zero_point).
 /// `weight_sum[o]` is the sum of the output's weights, for kernels whose inputs carry an offset. int16 activations have

@@ -61,7 +61,7 @@ class PackedData {
     }
   }
 
-  RealResult real() const { return {bias.data(), weight_scale.data(), -3, 1e30f}; }
+  RealResult real() const { return {bias.data(), weight_scale.data(), -3, 1e30f, /*input_scale_last=*/case_.extreme}; }
   IntegerResult integer() const {
     const bool s16 = case_.variant == Variant::s16;
     const int32_t zero_point_of_input = s16 ? 0 : case_.extreme ? 127 : -7;

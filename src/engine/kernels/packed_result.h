@@ -83,8 +83,8 @@ struct StoreHybrid {
   RealResult real;
 
   void operator()(const typename V::Vector (&sum)[1][1], int pixel, int first) const {
-    V::store_hybrid(output + static_cast<ptrdiff_t>(pixel) * outputs + first, sum[0][0], input_scale, real, first,
-                    outputs - first);
+    V::store_hybrid(output + static_cast<ptrdiff_t>(pixel) * outputs + first, sum[0][0], hybrid_scales(real, input_scale), real,
+                    first, outputs - first);
   }
 };
 

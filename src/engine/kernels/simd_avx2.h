@@ -212,9 +212,9 @@ struct IntegerAvx2 {
     }
   }
 
-  static void store_hybrid(float* y, Vector sum, float input_scale, const RealResult& r, int first, int lanes) {
-    const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(input_scale), _mm256_loadu_ps(r.weight_scale + first));
-    const __m256 real = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), scale);
+  static void store_hybrid(float* y, Vector sum, HybridScales by, const RealResult& r, int first, int lanes) {
+    const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(by.first), _mm256_loadu_ps(r.weight_scale + first));
+    const __m256 real = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), scale), _mm256_set1_ps(by.last));
     RealAvx2::store(y, _mm256_add_ps(real, _mm256_loadu_ps(r.bias + first)), r.low, r.high, lanes);
   }
 };

@@ -151,9 +151,10 @@ struct IntegerAvx512Vnni {
     }
   }
 
-  static void store_hybrid(float* y, Vector sum, float input_scale, const RealResult& r, int first, int lanes) {
-    const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(input_scale), _mm512_loadu_ps(r.weight_scale + first));
-    const __m512 real = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale), _mm512_loadu_ps(r.bias + first));
+  static void store_hybrid(float* y, Vector sum, HybridScales by, const RealResult& r, int first, int lanes) {
+    const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(by.first), _mm512_loadu_ps(r.weight_scale + first));
+    const __m512 scaled = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale), _mm512_set1_ps(by.last));
+    const __m512 real = _mm512_add_ps(scaled, _mm512_loadu_ps(r.bias + first));
     _mm512_mask_storeu_ps(y, mask(lanes), _mm512_min_ps(_mm512_max_ps(real, _mm512_set1_ps(r.low)), _mm512_set1_ps(r.high)));
   }
 };

@@ -157,9 +157,9 @@ struct IntegerNeon {
     }
   }
 
-  static void store_hybrid(float* y, Vector sum, float input_scale, const RealResult& r, int first, int lanes) {
-    const float32x4_t scale = vmulq_f32(vdupq_n_f32(input_scale), vld1q_f32(r.weight_scale + first));
-    const float32x4_t real = vmulq_f32(vcvtq_f32_s32(sum), scale);
+  static void store_hybrid(float* y, Vector sum, HybridScales by, const RealResult& r, int first, int lanes) {
+    const float32x4_t scale = vmulq_f32(vdupq_n_f32(by.first), vld1q_f32(r.weight_scale + first));
+    const float32x4_t real = vmulq_f32(vmulq_f32(vcvtq_f32_s32(sum), scale), vdupq_n_f32(by.last));
     RealNeon::store(y, vaddq_f32(real, vld1q_f32(r.bias + first)), r.low, r.high, lanes);
   }
 };

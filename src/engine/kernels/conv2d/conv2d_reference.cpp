@@ -114,13 +114,14 @@ void conv2d_hybrid(const Conv2dArgs& a, const Io& io) noexcept {
   auto* y = static_cast<float*>(io.output);
   const auto [low, high] = std::minmax_element(x.begin(), x.end());
   const DynamicScale q = dynamic_scale(*low, *high);
+  const HybridScales by = hybrid_scales(a.real, q.scale);
   auto* quantized = static_cast<int16_t*>(io.scratch);
   for (size_t i = 0; i < x.size(); ++i) quantized[i] = static_cast<int16_t>(dynamic_quantized(x[i], q) - q.zero);
   for_each_output(a, [&](int index, int o, int oy, int ox) {
     int32_t sum = 0;
     for_each_tap(a, oy, ox, o, [&](int i, int k) { sum += quantized[i] * w[k]; });
-    const float real = static_cast<float>(sum) * (q.scale * a.real.weight_scale[o]) + a.real.bias[o];
-    y[index] = std::clamp(real, a.real.low, a.real.high);
+    const float scaled = static_cast<float>(sum) * (by.first * a.real.weight_scale[o]) * by.last;
+    y[index] = std::clamp(scaled + a.real.bias[o], a.real.low, a.real.high);
   });
 }
 

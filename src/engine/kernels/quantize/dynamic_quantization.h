@@ -15,11 +15,12 @@ struct DynamicScale {
 
 /// The scale that spreads [low, high], widened to hold 0, over 0…255; 1 where the range is not above 1e-30.
 [[maybe_unused]] static inline DynamicScale dynamic_scale(float low, float high) {
-  const double least = low < 0 ? low : 0, range = (high > 0 ? high : 0) - least;
-  if (!(range > 1e-30)) return {1, 1, 0};          // below, the inverse would overflow
-  const double zero = -least * 255 / range - 128;  // as int8, where TensorFlow Lite rounds halves away from zero
-  return {static_cast<float>(range / 255), static_cast<float>(255 / range),
-          128 + static_cast<int32_t>(zero + (zero < 0 ? -0.5 : 0.5))};
+  const float least = low < 0 ? low : 0, range = (high > 0 ? high : 0) - least;
+  if (!(range > 1e-30f)) return {1, 1, 0};  // below, the inverse would overflow
+  // As int8, where LiteRT rounds halves away from zero.
+  const double zero = static_cast<double>(-least) * 255 / static_cast<double>(range) - 128;
+  const float scale = range / 255;
+  return {scale, 1 / scale, 128 + static_cast<int32_t>(zero + (zero < 0 ? -0.5 : 0.5))};
 }
 
 /// Rounds halves away from zero; NaN becomes 0.
