@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "graph/edit.h"
 
 namespace slimpilot {
 namespace {
@@ -62,6 +63,11 @@ std::vector<ValueId> weights_of(const Graph& graph) {
     }
   }
   return found;
+}
+
+bool feeds_output(const Graph& graph, ValueId weight) {
+  return std::ranges::any_of(consumers_of(graph, weight),
+                             [&](int node) { return is_output(graph, graph.nodes[static_cast<size_t>(node)].output); });
 }
 
 std::vector<WeightUse> weight_uses(const Node& node) {

@@ -14,6 +14,9 @@ namespace slimpilot {
 /// In the order of the nodes, each once; biases and BatchNorm are none.
 std::vector<ValueId> weights_of(const Graph& graph);
 
+/// Whether a layer that yields one of the network's outputs reads it: such weights are few and hurt most, passes spare them.
+bool feeds_output(const Graph& graph, ValueId weight);
+
 /// A weight by its place among the node's inputs, and the value that it multiplies: what the layer reads or, in a recurrent
 /// kernel's case, the layer's own result of the step before.
 struct WeightUse {

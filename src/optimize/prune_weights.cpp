@@ -13,12 +13,6 @@
 namespace slimpilot {
 namespace {
 
-/// Whether a layer that yields one of the network's outputs reads it.
-bool feeds_output(const Graph& graph, ValueId weight) {
-  return std::ranges::any_of(consumers_of(graph, weight),
-                             [&](int node) { return is_output(graph, graph.nodes[static_cast<size_t>(node)].output); });
-}
-
 bool feeds_convolution(const Graph& graph, ValueId weight) {
   for (const int node : consumers_of(graph, weight))
     if (!std::holds_alternative<Dense>(graph.nodes[static_cast<size_t>(node)].op)) return true;
