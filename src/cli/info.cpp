@@ -9,6 +9,7 @@
 #include "formats/slim/slim.h"
 #include "graph/edit.h"
 #include "graph/input_images.h"
+#include "graph/weights.h"
 #include "optimize/passes.h"
 #include "report/table.h"
 
@@ -31,6 +32,16 @@ std::string quantization_text(const Value& value) {
   const Quantization& q = *value.quantization;
   if (q.scale.size() > 1) return fmt::format("{} scales", q.scale.size());
   return fmt::format("scale {:.6g} zero {}", q.scale[0], q.zero_point[0]);
+}
+
+/// Of the weights of all layers together, in percent.
+double zeros_percent(const Graph& graph) {
+  size_t zeros = 0, elements = 0;
+  for (const ValueId id : weights_of(graph)) {
+    const WeightStatistics statistics = weight_statistics(graph.value(id));
+    zeros += statistics.zeros, elements += statistics.elements;
+  }
+  return elements == 0 ? 0 : 100 * static_cast<double>(zeros) / static_cast<double>(elements);
 }
 
 }  // namespace
@@ -73,8 +84,8 @@ void run_info(int argc, char** argv) {
   }
   print_preprocessing(graph);
   for (const OutputMeaning& m : graph.meaning) fmt::print("output: {} {} (0 is {}, 1 is {})\n", m.name, m.unit, m.min, m.max);
-  fmt::print("{} parameters, {} MB of weights, {:.1f} MMAC\n\n{}", parameters, megabytes(weight_bytes),
-             static_cast<double>(macs) / 1e6, aligned_table(rows));
+  fmt::print("{} parameters, {} MB of weights, {:.1f} % of the layers' weights are zero, {:.1f} MMAC\n\n{}", parameters,
+             megabytes(weight_bytes), zeros_percent(graph), static_cast<double>(macs) / 1e6, aligned_table(rows));
   std::vector<LayerResult> layers = layer_results(graph);
   if (!against.empty()) {
     std::vector<FrameId> selected;

@@ -52,7 +52,9 @@ if [ -x "$(dirname "$program")/slimpilot_training" ]; then
   done
   expect 1 "frames to learn from" optimize lstm.tflite --data recording --techniques qat --out aware2
   expect 0 "half" optimize lstm.tflite --data recording --frames 0::8 --recipe "half=prune sparsity=0.5" --techniques half --out half
-  grep -qE "conv1.* (49|50)\.[0-9] " <("$program" info half/half.slim) && passed=$((passed + 1)) || fail "--recipe does not prune half"
+  expect 0 "parameters" info half/half.slim
+  grep -qE "conv1.* (49|50)\.[0-9] " output && passed=$((passed + 1)) || fail "--recipe does not prune half"
+  grep -qE " (49|50)\.[0-9] % of the layers' weights are zero" output && passed=$((passed + 1)) || fail "info does not say that half is zero"
   expect 2 "NAME=RECIPE" optimize lstm.tflite --data recording --recipe prune --out half
   expect_error "there is no pass 'shrink'" optimize lstm.tflite --data recording --recipe mine=shrink --out half
   echo '{"mine": "shrink"}' >bad.json
