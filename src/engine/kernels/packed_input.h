@@ -23,9 +23,10 @@ struct ReadS8 {
   int32_t zero_point;
 
   typename V::In padding(int) const { return converted_zero<V>(zero_point); }
-  void operator()(int, ptrdiff_t first, int count, typename V::In* target) const {
+  void operator()(int, ptrdiff_t first, int count, typename V::In* __restrict target) const {
+    const int8_t* __restrict x = input + first;  // bytes may alias everything, and would be read one by one
     const int offset = V::kSubtractZero ? -zero_point : V::kSignedOffset;
-    for (int i = 0; i < count; ++i) target[i] = static_cast<typename V::In>(input[first + i] + offset);
+    for (int i = 0; i < count; ++i) target[i] = static_cast<typename V::In>(x[i] + offset);
   }
   /// The bias less Σw·(what the conversion adds to an input's difference from its zero point), modulo 2³².
   int32_t start(int, const IntegerResult& r, int o) const {

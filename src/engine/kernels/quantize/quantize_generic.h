@@ -8,27 +8,53 @@
 namespace slimpilot {
 namespace {
 
-/// Nearest integer, halves away from zero; |x| < 2³¹. Written so that it vectorizes, unlike std::round.
-inline int32_t round_half_away(float x) {
-  const auto whole = static_cast<int32_t>(x);
-  const float rest = x - static_cast<float>(whole);
-  return whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0);
-}
+/// Nearest integer, halves away from zero; |x| < 2²³. What is added is the number below .5: with .5 itself the number below .5
+/// would become 1, and a half still becomes the next integer, as the sum is rounded to even.
+inline int32_t round_half_away(float x) { return static_cast<int32_t>(x + __builtin_copysignf(0x1.fffffep-2f, x)); }
 
-/// Low and High are the type's limits; NaN becomes the least integer. Limiting before rounding gives the same and vectorizes.
-template <class T, int Low, int High>
-void quantize_real(const QuantizeArgs& a, const Io& io) noexcept {
+/// x / scale without a division, which takes longer than all the rest: with the correctly rounded inverse, a product and one
+/// step of correction give the correctly rounded quotient (Markstein 1990) where no number on the way is subnormal or infinite.
+struct Quotient {
+  float scale, inverse;
+
+  explicit Quotient(float divisor) : scale(divisor), inverse(1 / divisor) {}
+  static bool is_exact(float divisor) { return divisor > 1e-20f && divisor < 1e20f; }
+  float operator()(float x) const {
+    const float near = x * inverse;
+    return __builtin_fmaf(__builtin_fmaf(-near, scale, x), inverse, near);
+  }
+};
+
+struct Division {
+  float scale;
+
+  explicit Division(float divisor) : scale(divisor) {}
+  float operator()(float x) const { return x / scale; }
+};
+
+/// Low and High are the type's limits; NaN becomes the least integer. Limiting first, to a step beyond the limits, vectorizes
+/// and keeps what follows finite.
+template <class T, int Low, int High, class Divide>
+void quantize_by(const QuantizeArgs& a, const Io& io) {
   const auto* __restrict x = static_cast<const float*>(io.input[0]);
   auto* __restrict y = static_cast<T*>(io.output);
   const int32_t zero_point = a.zero_point;
-  const float scale = a.scale, low = static_cast<float>(Low - zero_point), high = static_cast<float>(High - zero_point);
+  const float least = static_cast<float>(Low - 1 - zero_point) * a.scale,
+              most = static_cast<float>(High + 1 - zero_point) * a.scale;
+  const Divide divide(a.scale);
   const int64_t count = a.count;
   for (int64_t i = 0; i < count; ++i) {
-    float scaled = x[i] / scale;
-    scaled = scaled > low ? scaled : low;
-    scaled = scaled < high ? scaled : high;
-    y[i] = static_cast<T>(round_half_away(scaled) + zero_point);
+    float inside = x[i] > least ? x[i] : least;
+    inside = inside < most ? inside : most;
+    int32_t rounded = round_half_away(divide(inside)) + zero_point;
+    rounded = rounded > Low ? rounded : Low;
+    y[i] = static_cast<T>(rounded < High ? rounded : High);
   }
+}
+
+template <class T, int Low, int High>
+void quantize_real(const QuantizeArgs& a, const Io& io) noexcept {
+  Quotient::is_exact(a.scale) ? quantize_by<T, Low, High, Quotient>(a, io) : quantize_by<T, Low, High, Division>(a, io);
 }
 
 template <class T>

@@ -59,6 +59,18 @@ TEST(Quantize, EveryIsaEqualsTheReference) {
   }
 }
 
+/// Kernels may multiply by an inverse: no scale may show it.
+TEST(Quantize, OfManyScales) {
+  Random random(6);
+  std::vector<float> scales{1e-20f, 1e20f, std::nextafter(1e-20f, 1.0f), std::nextafter(1e20f, 1.0f),
+                            std::nextafter(2.0f, 0.0f)};
+  for (int i = 0; i < 200; ++i) scales.push_back(static_cast<float>(std::exp(random.uniform(-45, 45))));
+  for (const Isa isa : supported_isas()) {
+    SCOPED_TRACE(isa_name(isa));
+    for (const float scale : scales) compare<int8_t>(kernels(isa).quantize.f32_to_s8, reference::quantize.f32_to_s8, 3, scale);
+  }
+}
+
 TEST(Quantize, ReferenceOfKnownNumbers) {
   const float x[] = {.5f, -.5f, 1.5f, .49999997f, -0.0f, 1e9f, -1e9f, kInfinity, -kInfinity, std::nanf("")};
   const int expected[] = {3, 1, 4, 2, 2, 127, -128, 127, -128, -128};
