@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Imported models compute what their framework computed, as they were read and simplified, on every instruction set of this
 // CPU: every NAME.h5 and NAME.keras of tests/golden/keras against the output in NAME.json, and the PyTorch checkpoints of
-// tests/golden/torch against outputs.json (tests/parity/torch_checkpoint.py writes these).
+// tests/golden/torch against outputs.json (tests/parity/torch_checkpoint.py writes these); a dynamic range .tflite against
+// LiteRT.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -24,15 +25,16 @@ constexpr double kTolerance = 1e-5;
 
 const fs::path kGolden = fs::path(SOURCE_DIR) / "tests/golden";
 
-struct KerasExample {
+struct Example {
   ReadOptions options;
   std::vector<float> input, output;
 };
 
-KerasExample read_example(const fs::path& path) {
+Example read_example(const fs::path& path) {
   const auto json = nlohmann::json::parse(read_file(path));
-  KerasExample example{.options = {}, .input = json["input"], .output = json["output"]};
-  for (const auto& [name, numbers] : json["lambdas"].items()) example.options.lambdas[name] = {numbers[0], numbers[1]};
+  Example example{.options = {}, .input = json["input"], .output = json["output"]};
+  if (json.contains("lambdas"))
+    for (const auto& [name, numbers] : json["lambdas"].items()) example.options.lambdas[name] = {numbers[0], numbers[1]};
   return example;
 }
 
@@ -74,7 +76,7 @@ void expect_output(const Graph& graph, const std::vector<float>& input, const st
 class KerasGolden : public testing::TestWithParam<fs::path> {};
 
 TEST_P(KerasGolden, ComputesWhatKerasComputed) {
-  const KerasExample example = read_example(fs::path(GetParam()).replace_extension(".json"));
+  const Example example = read_example(fs::path(GetParam()).replace_extension(".json"));
   expect_output(read_model(GetParam(), example.options), example.input, example.output);
 }
 
@@ -99,6 +101,13 @@ TEST(TorchGolden, ComputesWhatPyTorchComputed) {
     const Graph graph = read_model(kGolden / "torch" / name);
     expect_output(graph, torch_picture(element_count(graph.value(graph.inputs[0]).shape)), numbers);
   }
+}
+
+/// Bit for bit: a last bit now and then decides how the next layer quantizes what it reads.
+TEST(DynamicRangeGolden, HasTheBitsOfLiteRtsReferenceKernels) {
+  const Example example = read_example(kGolden / "tflite/dynamic_range.json");
+  const Graph graph = read_model(kGolden / "tflite/dynamic_range.tflite");
+  for (const Isa isa : supported_isas()) EXPECT_EQ(run(graph, isa, example.input), example.output) << isa_name(isa);
 }
 
 }  // namespace
