@@ -142,6 +142,27 @@ TEST(OnnxRoundTripOf, WhatIsNotSimplified) {
                         .finish());
 }
 
+/// Between DequantizeLinear and QuantizeLinear OpenVINO 2026.4 moves them wrongly.
+TEST(OnnxRoundTripOf, IntegersThatArePaddedAndJoined) {
+  TestNetwork n({1, 8, 10, 3});
+  n.conv("conv1", 4, 3);
+  const ValueId trunk = n.last();
+  n.node("padded", Pad2D{1, 1, 0, 0}).node("upper", Crop2D{0, 2, 0, 0}).node("both", Concat{3}, {trunk}).conv("conv2", 2, 3);
+  const Graph network = n.flatten().dense("dense", 2).finish();
+  const Graph graph = technique("int8_only", network, random_inputs(network, 20, 0, 1, 2));
+  expect_round_trip(graph);
+  const std::string file = to_onnx(graph);
+  const OnnxModel model = parse_onnx_model(file, no_files);
+  size_t moved = 0;
+  for (const OnnxNode& node : model.nodes) {
+    if (node.kind != "Pad" && node.kind != "Concat") continue;
+    ++moved;
+    for (const OnnxNode& other : model.nodes)
+      EXPECT_FALSE(other.kind == "DequantizeLinear" && other.outputs[0] == node.inputs[0]) << node.kind;
+  }
+  EXPECT_EQ(moved, 2u);
+}
+
 TEST(OnnxRoundTripOf, AnImageAsResult) {
   const Graph graph = TestNetwork({1, 9, 9, 3}).conv("conv", 4, 3).activation("elu", ActivationKind::elu).finish();
   expect_round_trip(graph);

@@ -113,6 +113,12 @@ void read_concat(OnnxNodeReader& n) {
     parts.push_back(images ? n.image(i) : n.plain(i));
   }
   const int place = images ? inverse(channels_last(rank))[axis] : static_cast<int>(axis);
+  const ElementType type = n.graph().value(parts[0]).type;
+  const std::optional<Quantization> quantization = n.graph().value(parts[0]).quantization;
+  for (const ValueId part : parts) {
+    const Value& value = n.graph().value(part);
+    n.need(value.type == type && value.quantization == quantization, "joins numbers of different types, scales or zero points");
+  }
   const ValueId id = n.append(Concat{place}, std::move(parts));
   if (images) return n.set_image_output(id);
   n.set_output(id, plain_layout(n.graph().value(id).shape));
@@ -222,8 +228,11 @@ void read_pad(OnnxNodeReader& n) {
   const size_t rank = n.shape(0).size();
   n.need(n.text("mode", "constant") == "constant", "pads with other than a constant");
   if (n.has_input(2)) {
-    const std::vector<float> number = reals_of(n.constant(2));
-    n.need(std::ranges::all_of(number, [](float one) { return one == 0; }), "pads with other than 0");
+    const Value &x = n.graph().value(n.computed(0).id), &number = n.constant(2);
+    const bool is_zero =
+        x.quantization ? number.type == x.type && integers_of(number) == std::vector<int64_t>{x.quantization->zero_point[0]}
+                       : reals_of(number) == std::vector<float>{0};
+    n.need(is_zero, "pads with other than 0");
   }
   n.need(n.real("value", 0) == 0, "pads with other than 0");
   const auto pads = n.integers("pads", 1), axes = n.integers("axes", 3);

@@ -67,19 +67,29 @@ void write_onnx_op(OnnxNodeWriter& n, const Crop2D& op) {
   n.finish("Slice", {n.real(0), starts, ends, n.writing().add_numbers(name + "/axes", {2, 3})});
 }
 
+/// Integers are padded and joined as they are: between DequantizeLinear and QuantizeLinear OpenVINO 2026.4 does it wrongly when
+/// a convolution reads the result.
 void write_onnx_op(OnnxNodeWriter& n, const Pad2D& op) {
-  const std::string pads = n.writing().add_numbers(n.node().name + "/pads", {0, 0, op.top, op.left, 0, 0, op.bottom, op.right});
-  n.finish("Pad", {n.real(0), pads});
+  const std::string& name = n.node().name;
+  const std::string pads = n.writing().add_numbers(name + "/pads", {0, 0, op.top, op.left, 0, 0, op.bottom, op.right});
+  if (!n.output().quantization || n.output().quantization != n.input(0).quantization) return n.finish("Pad", {n.real(0), pads});
+  const std::string zero = n.writing().scale_and_zero(name, n.output()).second;
+  n.finish_stored("Pad", {n.writing().stored.at(n.node().inputs[0]), pads, zero}, {});
 }
 
 void write_onnx_op(OnnxNodeWriter& n, const Concat& op) {
-  std::vector<std::string> inputs;
+  bool is_stored = n.output().quantization.has_value();
   for (size_t i = 0; i < n.node().inputs.size(); ++i) {
     if (n.input(i).is_constant()) n.fail("joins a constant");
-    inputs.push_back(n.real(i));
+    is_stored = is_stored && n.input(i).quantization == n.output().quantization;
   }
+  std::vector<std::string> inputs;
+  for (size_t i = 0; i < n.node().inputs.size(); ++i)
+    inputs.push_back(is_stored ? n.writing().stored.at(n.node().inputs[i]) : n.real(i));
   const int axis = is_image(n.output().shape) ? channels_last(4)[static_cast<size_t>(op.axis)] : op.axis;
-  n.finish("Concat", std::move(inputs), {onnx_attribute("axis", int64_t{axis})});
+  const OnnxAttributes attributes{onnx_attribute("axis", int64_t{axis})};
+  if (is_stored) return n.finish_stored("Concat", std::move(inputs), attributes);
+  n.finish("Concat", std::move(inputs), attributes);
 }
 
 void write_onnx_op(OnnxNodeWriter& n, const Permute& op) {

@@ -148,6 +148,11 @@ void OnnxNodeWriter::finish(const std::string& kind, std::vector<std::string> in
   end_output(result);
 }
 
+void OnnxNodeWriter::finish_stored(const std::string& kind, std::vector<std::string> inputs, OnnxAttributes attributes) {
+  const std::string result = writing_.stored[node_.output] = output_name();
+  writing_.add_node(kind, node_.name, std::move(inputs), {result}, std::move(attributes));
+}
+
 void OnnxNodeWriter::finish_with_clamp(const std::string& kind, ActivationKind clamp, std::vector<std::string> inputs,
                                        OnnxAttributes attributes) {
   if (clamp == ActivationKind::none) return finish(kind, std::move(inputs), std::move(attributes));

@@ -84,6 +84,8 @@ class OnnxNodeWriter {
 
   /// The node as one operator, and with a clamp behind it.
   void finish(const std::string& kind, std::vector<std::string> inputs, OnnxAttributes attributes = {});
+  /// The same of integers as they are stored, which all have the result's quantization.
+  void finish_stored(const std::string& kind, std::vector<std::string> inputs, OnnxAttributes attributes);
   void finish_with_clamp(const std::string& kind, ActivationKind clamp, std::vector<std::string> inputs,
                          OnnxAttributes attributes);
   void add_activation(ActivationKind kind, const std::string& name, const std::string& in, const std::string& out);

@@ -141,7 +141,7 @@ TWINS = {
     "pilotnet_x3": Twin(pilotnet_x3, "imagenet", SEQUENCE, 1e-5),
     "pilotnet_x3_conv3d": Twin(pilotnet_x3_conv3d, "imagenet", SEQUENCE, steps=3),
     "memdccp": Twin(memdccp, "imagenet", SEQUENCE, steps=3),
-    "deeppilot": Twin(deeppilot, "unit", steps=5),
+    "deeppilot": Twin(deeppilot, "unit", steps=40),
 }
 
 
