@@ -40,6 +40,15 @@ void write_image(OnnxNodeWriter& n, const std::string& x, const std::string& sha
   n.end_output(result);
 }
 
+/// Whether everything is int8 of one quantization, and moved as it is: between DequantizeLinear and QuantizeLinear OpenVINO
+/// 2026.4 pads and joins wrongly when a convolution reads the result. int16 is not, as ONNX Runtime 1.32 does not pad it.
+bool moves_integers(const OnnxNodeWriter& n) {
+  if (n.output().type != ElementType::s8) return false;
+  for (size_t i = 0; i < n.node().inputs.size(); ++i)
+    if (n.input(i).quantization != n.output().quantization) return false;
+  return true;
+}
+
 }  // namespace
 
 void write_onnx_op(OnnxNodeWriter& n, const Reshape& op) {
@@ -67,25 +76,21 @@ void write_onnx_op(OnnxNodeWriter& n, const Crop2D& op) {
   n.finish("Slice", {n.real(0), starts, ends, n.writing().add_numbers(name + "/axes", {2, 3})});
 }
 
-/// Integers are padded and joined as they are: between DequantizeLinear and QuantizeLinear OpenVINO 2026.4 does it wrongly when
-/// a convolution reads the result.
 void write_onnx_op(OnnxNodeWriter& n, const Pad2D& op) {
   const std::string& name = n.node().name;
   const std::string pads = n.writing().add_numbers(name + "/pads", {0, 0, op.top, op.left, 0, 0, op.bottom, op.right});
-  if (!n.output().quantization || n.output().quantization != n.input(0).quantization) return n.finish("Pad", {n.real(0), pads});
+  if (!moves_integers(n)) return n.finish("Pad", {n.real(0), pads});
   const std::string zero = n.writing().scale_and_zero(name, n.output()).second;
   n.finish_stored("Pad", {n.writing().stored.at(n.node().inputs[0]), pads, zero}, {});
 }
 
 void write_onnx_op(OnnxNodeWriter& n, const Concat& op) {
-  bool is_stored = n.output().quantization.has_value();
+  const bool is_stored = moves_integers(n);
+  std::vector<std::string> inputs;
   for (size_t i = 0; i < n.node().inputs.size(); ++i) {
     if (n.input(i).is_constant()) n.fail("joins a constant");
-    is_stored = is_stored && n.input(i).quantization == n.output().quantization;
-  }
-  std::vector<std::string> inputs;
-  for (size_t i = 0; i < n.node().inputs.size(); ++i)
     inputs.push_back(is_stored ? n.writing().stored.at(n.node().inputs[i]) : n.real(i));
+  }
   const int axis = is_image(n.output().shape) ? channels_last(4)[static_cast<size_t>(op.axis)] : op.axis;
   const OnnxAttributes attributes{onnx_attribute("axis", int64_t{axis})};
   if (is_stored) return n.finish_stored("Concat", std::move(inputs), attributes);
