@@ -11,7 +11,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
+#include "base/error_test.h"
 #include "formats/formats.h"
 #include "formats/onnx_constant.h"
 #include "formats/onnx_layout.h"
@@ -154,11 +154,21 @@ TEST(OnnxRoundTripOf, IntegersThatArePaddedAndJoined) {
   const std::string file = to_onnx(graph);
   const OnnxModel model = parse_onnx_model(file, no_files);
   size_t moved = 0;
-  for (const OnnxNode& node : model.nodes) {
+  for (size_t i = 0; i < model.nodes.size(); ++i) {
+    const OnnxNode& node = model.nodes[i];
     if (node.kind != "Pad" && node.kind != "Concat") continue;
     ++moved;
     for (const OnnxNode& other : model.nodes)
       EXPECT_FALSE(other.kind == "DequantizeLinear" && other.outputs[0] == node.inputs[0]) << node.kind;
+    // A number that is not the zero point, and integers of another scale, are refused.
+    OnnxModel lie = model;
+    if (node.kind == "Pad")
+      lie.nodes[i].inputs[2] = node.inputs[1];
+    else
+      lie.nodes[i].inputs[1] = model.inputs[0].name;
+    const std::string error = error_of([&] { onnx_graph(lie, {.constant_bytes = 1 << 20}); });
+    EXPECT_NE(error.find(node.kind == "Pad" ? "pads with other than 0" : "joins numbers of different"), std::string::npos)
+        << error;
   }
   EXPECT_EQ(moved, 2u);
 }

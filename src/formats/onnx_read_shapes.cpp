@@ -113,11 +113,11 @@ void read_concat(OnnxNodeReader& n) {
     parts.push_back(images ? n.image(i) : n.plain(i));
   }
   const int place = images ? inverse(channels_last(rank))[axis] : static_cast<int>(axis);
-  const ElementType type = n.graph().value(parts[0]).type;
-  const std::optional<Quantization> quantization = n.graph().value(parts[0]).quantization;
+  const Value& first = n.graph().value(parts[0]);
   for (const ValueId part : parts) {
     const Value& value = n.graph().value(part);
-    n.need(value.type == type && value.quantization == quantization, "joins numbers of different types, scales or zero points");
+    n.need(value.type == first.type && value.quantization == first.quantization,
+           "joins numbers of different types, scales or zero points");
   }
   const ValueId id = n.append(Concat{place}, std::move(parts));
   if (images) return n.set_image_output(id);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the golden TensorFlow Lite models of this folder: one network with four fifths of zeros, in float16, converted with
-and without sparsity. The dense layer's zeros are in blocks of four, so that the converter stores blocks.
+"""Writes float16_dense.tflite and float16_sparse.tflite: one network with four fifths of zeros, in float16, converted without and
+with sparsity. The dense layer's zeros are in blocks of four, so that the converter stores blocks.
 
 Run in a throw-away environment: pip install tensorflow==2.21.0; python make_tflite_models.py
 """
