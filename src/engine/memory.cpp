@@ -2,10 +2,42 @@
 // Packs buffers into one arena, greedily by size.
 #include "engine/memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <cstdint>
+#include <new>
 #include <numeric>
 
 namespace slimpilot {
+namespace {
+
+constexpr size_t kLargePage = size_t{2} << 20, kLeastPages = kLargePage / 2;
+
+size_t in_pages(size_t bytes) { return (bytes + kLargePage - 1) / kLargePage * kLargePage; }
+
+}  // namespace
+
+void* allocate_pages(size_t bytes) {
+  if (bytes < kLeastPages) return ::operator new (bytes, std::align_val_t{sizeof(CacheLine)});
+  // From the system itself, as what the C library gives may have been used, in small pages; and more, for its aligned part.
+  bytes = in_pages(bytes);
+  void* found = mmap(nullptr, bytes + kLargePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (found == MAP_FAILED) throw std::bad_alloc();
+  auto* begin = static_cast<std::byte*>(found);
+  const size_t before = (kLargePage - reinterpret_cast<uintptr_t>(begin) % kLargePage) % kLargePage;
+  if (before > 0) munmap(begin, before);
+  munmap(begin + before + bytes, kLargePage - before);
+  madvise(begin + before, bytes, MADV_HUGEPAGE);  // a wish: what it does to speed is all it does
+  return begin + before;
+}
+
+void free_pages(void* memory, size_t bytes) noexcept {
+  if (bytes < kLeastPages)
+    ::operator delete (memory, std::align_val_t{sizeof(CacheLine)});
+  else
+    munmap(memory, in_pages(bytes));
+}
 
 size_t pack_lifetimes(std::vector<Lifetime>& buffers) {
   std::vector<size_t> by_size(buffers.size());

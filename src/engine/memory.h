@@ -10,8 +10,20 @@ namespace slimpilot {
 struct alignas(64) CacheLine {
   std::byte bytes[64];
 };
+/// From 1 MiB on memory begins at a large page (2 MiB) and the system is asked to use such pages: neither the processor's
+/// requests ahead nor its table of addresses end every 4 KiB then. A system that has none uses small ones.
+void* allocate_pages(size_t bytes);
+void free_pages(void* memory, size_t bytes) noexcept;
+
+template <class T>
+struct PageAllocator {
+  using value_type = T;
+  T* allocate(size_t count) { return static_cast<T*>(allocate_pages(count * sizeof(T))); }
+  void deallocate(T* memory, size_t count) noexcept { free_pages(memory, count * sizeof(T)); }
+  bool operator==(const PageAllocator&) const = default;
+};
 /// Memory at a cache line's start.
-using AlignedBytes = std::vector<CacheLine>;
+using AlignedBytes = std::vector<CacheLine, PageAllocator<CacheLine>>;
 inline AlignedBytes aligned_bytes(size_t bytes) { return AlignedBytes((bytes + 63) / 64); }
 
 /// A buffer that is in use from step `first` to step `last`, both included.

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <new>
 
 #include "base/random.h"
 
@@ -50,6 +52,20 @@ TEST(AlignedBytes, StartAtCacheLines) {
     EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.data()) % 64, 0u);
     EXPECT_EQ(memory.size(), (bytes + 63) / 64);
   }
+}
+
+TEST(AlignedBytes, LargeOnesBeginAtLargePagesAndAreZero) {
+  constexpr size_t kPage = size_t{2} << 20;
+  for (const size_t bytes : {kPage / 2, kPage - 1, kPage, 3 * kPage + 1}) {
+    for (int again = 0; again < 2; ++again) {  // what was given back is no other's
+      AlignedBytes memory = aligned_bytes(bytes);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.data()) % kPage, 0u) << bytes;
+      const auto* data = reinterpret_cast<const std::byte*>(memory.data());
+      EXPECT_TRUE(std::all_of(data, data + bytes, [](std::byte b) { return b == std::byte{0}; })) << bytes;
+      std::memset(memory.data(), 255, memory.size() * sizeof(CacheLine));
+    }
+  }
+  EXPECT_THROW(aligned_bytes(size_t{1} << 60), std::bad_alloc);
 }
 
 }  // namespace
