@@ -110,7 +110,7 @@ Graph draw_encoding(Draw& draw, Graph graph, std::string& what) {
   const auto inputs = random_inputs(graph, 3, -1, 1, draw.next());
   switch (draw.between(0, 2)) {
     case 0: what = "plain"; break;
-    case 1: what = "pruned", graph = prune(std::move(graph), 0.8, 0.8); break;
+    case 1: what = "pruned", graph = prune(std::move(graph), {0.8, 0.8}, draw.one_of({1, 4})); break;
     case 2: {
       const Calibration calibration = calibrated(graph, inputs);
       what = "clustered", graph = cluster(std::move(graph), {8, 8}, calibration);

@@ -47,7 +47,7 @@ TEST(Truncation, OfTfliteFiles) {
 
 TEST(Truncation, OfSparseTfliteFiles) {
   const Graph network = simplify(make_network("deepest_lstm_tiny_pilotnet", 1));
-  const std::string dense = to_tflite(network), sparse = to_tflite(prune(network, .8, .8));
+  const std::string dense = to_tflite(network), sparse = to_tflite(prune(network, {.8, .8}));
   EXPECT_LT(sparse.size(), dense.size() / 2);
   expect_errors(sparse, ".tflite", 200);
 }

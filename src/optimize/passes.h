@@ -52,11 +52,15 @@ Graph quantize_integer(Graph graph, const Calibration& calibration, const Intege
 /// it in real numbers.
 bool has_integer_kernel(const Op& op, ElementType activations);
 
-/// Zeroes the smallest weights of each layer: the share `convolutions` (0 … 1) of one that is a convolution, `dense` of one
-/// that is dense. Layers that yield the outputs keep theirs: they are few, and half of them may be all that an output has.
-Graph prune(Graph graph, double convolutions, double dense);
+/// Zeroes the smallest weights of each layer: a share (0 … 1) of one that is a convolution, and of one that is dense. Layers
+/// that yield the outputs keep theirs: they are few, and half of them may be all that an output has. `block` (1 …) neighbouring
+/// inputs of an output are zero together, by the mean of their magnitudes: integer kernels multiply four at once.
+struct PruneShares {
+  double convolutions, dense;
+};
+Graph prune(Graph graph, const PruneShares& shares, int block = 1);
 /// The same with one threshold over all layers, so that `share` of all weights are zero.
-Graph prune_global(Graph graph, double share);
+Graph prune_global(Graph graph, double share, int block = 1);
 
 /// At most so many (2 … 256) different numbers in each output channel of each weight, chosen so that layers' results change
 /// little.

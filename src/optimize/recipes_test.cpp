@@ -148,7 +148,7 @@ double sparsity_of_all(const Graph& graph) {
 }
 
 TEST(Prune, ZeroesTheSmallestAndSaysSo) {
-  const Graph before = small_pilot(), after = prune(before, 0.3, 0.6);
+  const Graph before = small_pilot(), after = prune(before, {0.3, 0.6});
   for (const ValueId id : weights_of(after)) {
     const Value &was = before.value(id), &is = after.value(id);
     const bool yields_output = id == weights_of(after).back();
@@ -169,7 +169,32 @@ TEST(Prune, ZeroesTheSmallestAndSaysSo) {
 TEST(Prune, GlobalThresholdCountsAllLayersTogether) {
   const Graph graph = prune_global(small_pilot(), 0.4);
   EXPECT_NEAR(sparsity_of_all(graph), 0.4, 1e-3);
-  EXPECT_THROW(prune(small_pilot(), 1, 0.5), Error);
+  EXPECT_THROW(prune(small_pilot(), {1, 0.5}), Error);
+}
+
+TEST(Prune, BlocksAreRunsOfAWindowsRow) {
+  const Graph before = small_pilot();
+  for (const Graph& after : {prune(before, {0.5, 0.5}, 4), prune_global(before, 0.5, 4)})
+    for (const ValueId id : weights_of(after)) {
+      const Value &was = before.value(id), &is = after.value(id);
+      const auto row = static_cast<size_t>(is.shape.back() * (is.shape.size() == 4 ? is.shape[2] : 1));
+      float largest_gone = 0, smallest_kept = 1e9f;
+      for (size_t first = 0; first < is.elements<float>().size(); first += row)
+        for (size_t i = 0; i < row; i += 4) {
+          const size_t count = std::min<size_t>(4, row - i);
+          const auto now = is.elements<float>().subspan(first + i, count);
+          float mean = 0;
+          for (const float w : was.elements<float>().subspan(first + i, count)) mean += std::abs(w) / static_cast<float>(count);
+          const auto zeros = static_cast<size_t>(std::ranges::count(now, 0.0f));
+          ASSERT_TRUE(zeros == 0 || zeros == count) << is.name << " " << first << "+" << i;
+          if (zeros > 0)
+            largest_gone = std::max(largest_gone, mean);
+          else
+            smallest_kept = std::min(smallest_kept, mean);
+        }
+      EXPECT_LE(largest_gone, smallest_kept * 1.00001f) << is.name;
+    }
+  EXPECT_NEAR(sparsity_of_all(prune_global(before, 0.5, 4)), 0.5, 0.03);
 }
 
 TEST(Prune, EqualWeightsAreZeroedInOrder) {
