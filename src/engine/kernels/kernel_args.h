@@ -26,10 +26,11 @@ struct Io {
 ///   output `group` slots, which hold the next weights of that output whose inputs are among the kSlotWindow from the vector's
 ///   first on, or 0. uint32: per block the number of its first vector, and at the end that of all; at the next multiple of 64
 ///   bytes the first input of each vector; at the next one per vector the places (bytes), then the weights.
-/// marked: the bits of a bitmask; at the next multiple of 64 bytes all weights.
-/// codebook: per output a table of 16 int8; then 4 bits for each weight, the first half of a group in the low bits of its
-/// bytes.
-enum class WeightStorage : uint8_t { plain, bitmask, marked, slots, codebook };
+/// slots_of_four: the same of groups of four weights side by side that are not all zero: one slot for each output, and one
+/// place. marked: a bit for each four bytes that says whether one is other than zero; at the next multiple of 64 bytes all
+/// weights. codebook: per output a table of 16 int8; then 4 bits for each weight, the first half of a group in the low bits of
+/// its bytes.
+enum class WeightStorage : uint8_t { plain, bitmask, marked, slots, slots_of_four, codebook };
 inline constexpr int kSlotWindow = 128;
 
 /// How a kernel wants weights [O][rows][K] laid out: outputs in blocks of at most `max_block`, the last one rounded up to

@@ -54,14 +54,15 @@ void make_levels(KernelTable table, Tables& tables) {
   take_limits(table.limits, avx512::limit_loops);
   tables[static_cast<size_t>(Isa::avx512)] = table;
 
-  table.conv2d.insert(table.conv2d.end(), {&avx512vnni::conv2d_narrow_skip, &avx512vnni::conv2d_narrow, &avx512vnni::conv2d_256,
-                                           &avx512vnni::conv2d});
+  table.conv2d.insert(table.conv2d.end(), {&avx512vnni::conv2d_sparse, &avx512vnni::conv2d_narrow_skip,
+                                           &avx512vnni::conv2d_narrow, &avx512vnni::conv2d_256, &avx512vnni::conv2d});
   table.dense.insert(table.dense.end(), {&avx512vnni::dense_256, &avx512vnni::dense, &avx512vnni::dense_streaming});
   take_elementwise(table.elementwise, avx512vnni::elementwise);
   take_limits(table.limits, avx512vnni::limit_loops);
   tables[static_cast<size_t>(Isa::avx512vnni)] = table;
 
-  table.dense.insert(table.dense.end(), {&avx512vbmi::dense_bitmask, &avx512vbmi::dense_slots, &avx512vbmi::dense_codebook});
+  table.dense.insert(table.dense.end(), {&avx512vbmi::dense_bitmask, &avx512vbmi::dense_slots, &avx512vbmi::dense_slots_of_four,
+                                         &avx512vbmi::dense_codebook});
   take_elementwise(table.elementwise, avx512vbmi::elementwise);
   table.preprocess.resize_row = avx512vbmi::preprocess.resize_row;
   tables[static_cast<size_t>(Isa::avx512vbmi)] = table;

@@ -147,8 +147,11 @@ class PackedData {
   void fill_weights() {
     weight_sum.assign(static_cast<size_t>(case_.weights.outputs) + kChannelPadding, 0);
     const int per_output = case_.weights.rows * case_.weights.k;
+    const bool in_fours = case_.suited == WeightStorage::marked || case_.suited == WeightStorage::slots_of_four;
+    const int together = in_fours ? 4 / static_cast<int>(weight_size(case_.variant)) : 1;
+    bool zero = false;
     for (int i = 0; i < case_.weights.outputs * per_output; ++i) {
-      const bool zero = wants_zeros(case_.suited) && random_.uniform() < 0.8;
+      if (i % case_.weights.k % together == 0) zero = wants_zeros(case_.suited) && random_.uniform() < 0.8;
       const float real = zero ? 0 : static_cast<float>(random_.uniform(-1, 1));
       if (case_.variant == Variant::f32)
         put(weights, real);

@@ -12,7 +12,7 @@
 namespace slimpilot {
 namespace {
 
-constexpr size_t kTable = 16, kReadable = 64;
+constexpr size_t kTable = 16, kReadable = 64, kMarked = 4;
 
 bool is_zero(std::span<const std::byte> element) {
   return std::ranges::all_of(element, [](std::byte b) { return b == std::byte{}; });
@@ -58,10 +58,10 @@ std::vector<std::byte> packed_plain(std::span<const std::byte> weights, const We
   return packed;
 }
 
-/// bitmask and marked, which has the zeros too.
+/// bitmask and marked, which has the zeros too; `element_size` is that of what has a bit.
 std::vector<std::byte> as_bitmask(std::span<const std::byte> plain, size_t element_size, bool with_zeros) {
   const size_t elements = plain.size() / element_size;
-  std::vector<std::byte> stored((elements / 8 + 63) / 64 * 64);
+  std::vector<std::byte> stored((elements + 511) / 512 * 64);
   for (size_t i = 0; i < elements; ++i) {
     const auto element = plain.subspan(i * element_size, element_size);
     const bool zero = is_zero(element);
@@ -78,32 +78,38 @@ void append_aligned(std::vector<std::byte>& target, const std::vector<T>& source
   target.resize((target.size() + 63) / 64 * 64);
 }
 
-/// Precondition: one row. An output that is ahead of the others waits until the window has come to its next weight.
-std::vector<std::byte> as_slots(std::span<const std::byte> weights, const WeightShape& shape, const PackedLayout& layout) {
-  const auto lanes = static_cast<size_t>(layout.lanes), group = static_cast<size_t>(layout.group);
+/// Precondition: one row. `piece` bytes share a slot. An output that is ahead of the others waits until the window has come to
+/// its next piece.
+std::vector<std::byte> as_slots(std::span<const std::byte> weights, const WeightShape& shape, const PackedLayout& layout,
+                                size_t piece) {
+  const auto lanes = static_cast<size_t>(layout.lanes), slots = static_cast<size_t>(layout.group) / piece;
   const auto outputs = static_cast<size_t>(shape.outputs), k = static_cast<size_t>(shape.k);
+  const size_t pieces = (k + piece - 1) / piece, window = kSlotWindow / piece;
   std::vector<uint32_t> blocks, starts;
   std::vector<std::byte> vectors;
-  std::vector<size_t> next(lanes);  // by output of the block: its first weight that has no slot yet
+  std::vector<size_t> next(lanes);  // by output of the block: its first piece that has no slot yet
   for (size_t first = 0; first < outputs; first += lanes) {
     blocks.push_back(static_cast<uint32_t>(starts.size()));
     const size_t count = std::min(lanes, outputs - first);
-    const auto weight = [&](size_t lane) { return weights[(first + lane) * k + next[lane]]; };
+    const auto weights_of = [&](size_t lane) {
+      const size_t begin = next[lane] * piece;
+      return weights.subspan((first + lane) * k + begin, std::min(piece, k - begin));
+    };
     const auto skip_zeros = [&](size_t lane) {
-      while (next[lane] < k && weight(lane) == std::byte{}) ++next[lane];
+      while (next[lane] < pieces && is_zero(weights_of(lane))) ++next[lane];
     };
     std::ranges::fill(next, 0);
     for (;;) {
-      size_t start = k;
+      size_t start = pieces;
       for (size_t lane = 0; lane < count; ++lane) skip_zeros(lane), start = std::min(start, next[lane]);
-      if (start == k) break;
-      starts.push_back(static_cast<uint32_t>(start));
-      const size_t places = vectors.size(), values = places + lanes * group;
-      vectors.resize(values + lanes * group);
+      if (start == pieces) break;
+      starts.push_back(static_cast<uint32_t>(start * piece));
+      const size_t places = vectors.size(), values = places + lanes * slots;
+      vectors.resize(values + lanes * slots * piece);
       for (size_t lane = 0; lane < count; ++lane)
-        for (size_t slot = lane * group; slot < (lane + 1) * group && next[lane] < std::min(k, start + kSlotWindow); ++slot) {
+        for (size_t slot = lane * slots; slot < (lane + 1) * slots && next[lane] < std::min(pieces, start + window); ++slot) {
           vectors[places + slot] = static_cast<std::byte>(next[lane] - start);
-          vectors[values + slot] = weight(lane);
+          std::ranges::copy(weights_of(lane), vectors.begin() + static_cast<ptrdiff_t>(values + slot * piece));
           ++next[lane];
           skip_zeros(lane);
         }
@@ -146,16 +152,19 @@ std::vector<std::byte> as_codebook(std::span<const std::byte> plain, std::span<c
 }  // namespace
 
 bool suits(WeightStorage storage, std::span<const std::byte> weights, const WeightShape& shape, size_t element_size) {
-  const auto zeros = [&] {
-    size_t count = 0;
-    for (size_t i = 0; i < weights.size(); i += element_size) count += is_zero(weights.subspan(i, element_size));
-    return static_cast<double>(count * element_size) / static_cast<double>(weights.size());
+  const size_t row = static_cast<size_t>(shape.k) * element_size;
+  const auto zeros = [&](size_t size) {  // the share of pieces of so many bytes of each row
+    size_t count = 0, pieces = 0;
+    for (size_t first = 0; first < weights.size(); first += row)
+      for (size_t i = 0; i < row; i += size, ++pieces) count += is_zero(weights.subspan(first + i, std::min(size, row - i)));
+    return static_cast<double>(count) / static_cast<double>(pieces);
   };
   switch (storage) {
     case WeightStorage::plain: return true;
-    case WeightStorage::bitmask: return zeros() >= 0.5;
-    case WeightStorage::marked: return zeros() >= 0.4;
-    case WeightStorage::slots: return element_size == 1 && shape.rows == 1 && zeros() >= 0.6;
+    case WeightStorage::bitmask: return zeros(element_size) >= 0.5;
+    case WeightStorage::marked: return zeros(kMarked) >= 0.4;
+    case WeightStorage::slots: return element_size == 1 && shape.rows == 1 && zeros(1) >= 0.6;
+    case WeightStorage::slots_of_four: return element_size == 1 && shape.rows == 1 && zeros(4) >= 0.6;
     case WeightStorage::codebook: break;
   }
   if (element_size != 1) return false;
@@ -168,10 +177,11 @@ bool suits(WeightStorage storage, std::span<const std::byte> weights, const Weig
 std::vector<std::byte> pack_weights(std::span<const std::byte> weights, const WeightShape& shape, size_t element_size,
                                     const PackedLayout& layout) {
   const auto packed = [&] {
-    if (layout.storage == WeightStorage::slots) return as_slots(weights, shape, layout);
+    if (layout.storage == WeightStorage::slots) return as_slots(weights, shape, layout, 1);
+    if (layout.storage == WeightStorage::slots_of_four) return as_slots(weights, shape, layout, 4);
     std::vector<std::byte> plain = packed_plain(weights, shape, element_size, layout);
     if (layout.storage == WeightStorage::bitmask) return as_bitmask(plain, element_size, false);
-    if (layout.storage == WeightStorage::marked) return as_bitmask(plain, element_size, true);
+    if (layout.storage == WeightStorage::marked) return as_bitmask(plain, kMarked, true);
     if (layout.storage == WeightStorage::codebook) return as_codebook(plain, weights, shape, layout);
     return plain;
   };

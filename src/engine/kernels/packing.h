@@ -19,11 +19,12 @@ struct WeightShape {
 };
 
 /// Whether weights can be stored so and are clearly less to read or to compute than plain ones: half of them zero for a
-/// bitmask, 40 % for marks, 60 % for slots (int8 in one row); at most 16 different ones per output for a codebook (int8).
+/// bitmask, 40 % of four bytes each for marks, 60 % for slots (int8 in one row) and, in fours, for slots of four; at most 16
+/// different ones per output for a codebook (int8).
 bool suits(WeightStorage storage, std::span<const std::byte> weights, const WeightShape& shape, size_t element_size);
 
 constexpr bool wants_zeros(WeightStorage storage) {
-  return storage == WeightStorage::bitmask || storage == WeightStorage::marked || storage == WeightStorage::slots;
+  return storage != WeightStorage::plain && storage != WeightStorage::codebook;
 }
 
 /// The weights in the given layout; 64 readable bytes follow. Slots and codebooks need weights that suit them.

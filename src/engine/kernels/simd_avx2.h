@@ -22,16 +22,34 @@ struct RealAvx2 {
   static constexpr int kTilePixels[] = {0, 8, 6, 4};
 
   static Vector broadcast(const In* x) { return _mm256_set1_ps(*x); }  // with _mm256_broadcast_ss GCC keeps sums in memory
+  static Vector same(float x) { return _mm256_set1_ps(x); }
   static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm256_fmadd_ps(x, w, sum); }
   static Vector load_sum(const Sum* start) { return _mm256_loadu_ps(start); }
   static void store_sum(Sum* target, Vector sum) { _mm256_storeu_ps(target, sum); }
   static Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
   static void keep(Vector& v) { __asm__ volatile("" : "+v"(v)); }
   static constexpr int kMarkLanes = 8;
-  static uint8_t nonzero(Vector x) {
-    return static_cast<uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ)));
+  static uint8_t nonzero(const In* x) {
+    return static_cast<uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(x), _mm256_setzero_ps(), _CMP_NEQ_UQ)));
   }
-  static uint8_t nonzero(const In* x) { return nonzero(_mm256_loadu_ps(x)); }
+  static void store(float* y, Vector sum, float low, float high, int lanes) {
+    const Vector limited = _mm256_min_ps(_mm256_max_ps(sum, _mm256_set1_ps(low)), _mm256_set1_ps(high));
+    if (lanes >= 8) return _mm256_storeu_ps(y, limited);  // a masked store takes many times as long
+    const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_maskstore_ps(y, _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), index), limited);
+  }
+};
+
+/// Registers of eight times four bytes, numbers of any type.
+struct BlockAvx2 : RealAvx2 {
+  static Vector load(const void* x) { return _mm256_loadu_ps(static_cast<const float*>(x)); }
+  using RealAvx2::store;
+  static void store(void* y, Vector x) { _mm256_storeu_ps(static_cast<float*>(y), x); }
+  static uint8_t nonzero(Vector x) {
+    const __m256i zero = _mm256_cmpeq_epi32(_mm256_castps_si256(x), _mm256_setzero_si256());
+    return static_cast<uint8_t>(~_mm256_movemask_ps(_mm256_castsi256_ps(zero)));
+  }
+  static __m256i integers(Vector x) { return _mm256_castps_si256(x); }
   static Vector either(Vector a, Vector b) { return _mm256_or_ps(a, b); }
   static void transpose(Vector (&v)[8]) {
     Vector pairs[8], fours[8];
@@ -48,12 +66,6 @@ struct RealAvx2 {
       v[i] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x20);
       v[i + 4] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x31);
     }
-  }
-  static void store(float* y, Vector sum, float low, float high, int lanes) {
-    const Vector limited = _mm256_min_ps(_mm256_max_ps(sum, _mm256_set1_ps(low)), _mm256_set1_ps(high));
-    if (lanes >= 8) return _mm256_storeu_ps(y, limited);  // a masked store takes many times as long
-    const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    _mm256_maskstore_ps(y, _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), index), limited);
   }
 };
 

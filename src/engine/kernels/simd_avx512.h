@@ -22,6 +22,7 @@ struct RealAvx512 {
   static constexpr int kTilePixels[] = {0, 16, 12, 8, 6};  // by vectors; so that sums, weights and one input fit 32 registers
 
   static Vector broadcast(const In* x) { return _mm512_set1_ps(*x); }
+  static Vector same(float x) { return _mm512_set1_ps(x); }
   static Vector multiply_add(Vector sum, Vector x, Vector w) { return _mm512_fmadd_ps(x, w, sum); }
   static Vector load_sum(const Sum* start) { return _mm512_loadu_ps(start); }
   static void store_sum(Sum* target, Vector sum) { _mm512_storeu_ps(target, sum); }

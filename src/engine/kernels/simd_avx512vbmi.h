@@ -14,11 +14,25 @@ struct FloatBitmask : FloatAvx512 {
 };
 
 struct IntegerAvx512Vbmi : IntegerAvx512Vnni {
-  /// Of the 128 inputs at x, those at 64 places.
-  static Vector load_places(const uint8_t* places) { return _mm512_loadu_si512(places); }
-  static Vector gather(const In* x, Vector places) {
-    return _mm512_permutex2var_epi8(_mm512_loadu_si512(x), places, _mm512_loadu_si512(x + 64));
-  }
+  /// Of the 128 inputs at x, those at 64 places, or four each from 16 places on.
+  struct PlacesOfOne {
+    static constexpr WeightStorage kStorage = WeightStorage::slots;
+    static constexpr int kBytes = 64;
+    static Vector load(const uint8_t* places) { return _mm512_loadu_si512(places); }
+    static Vector gather(const In* x, Vector places) {
+      return _mm512_permutex2var_epi8(_mm512_loadu_si512(x), places, _mm512_loadu_si512(x + 64));
+    }
+  };
+  struct PlacesOfFour {
+    static constexpr WeightStorage kStorage = WeightStorage::slots_of_four;
+    static constexpr int kBytes = 16;
+    static Vector load(const uint8_t* places) {
+      return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(places)));
+    }
+    static Vector gather(const In* x, Vector places) {
+      return _mm512_permutex2var_epi32(_mm512_loadu_si512(x), places, _mm512_loadu_si512(x + 64));
+    }
+  };
 
   /// Bytes of codes to a register: twice as many weights.
   static constexpr int kCodes = 64;

@@ -18,12 +18,12 @@ constexpr int sparse_tile_rows(const Conv2dArgs& a) {
   return ((a.out_h < kSparseRows ? a.out_h : kSparseRows) - 1) * a.stride_h + a.kernel_h;
 }
 
-/// Bytes of what a tile of 16 pixels a row reads, by places in a row of the windows, of a bit for each place, and of the sums;
-/// places and outputs are rounded up to 8.
+/// Bytes of what a tile of 16 pixels a row reads, by places in a row of the windows, of a bit for each place, of the sums, and
+/// of what they begin as; places and outputs are rounded up to 8.
 constexpr size_t sparse_tile_bytes(const Conv2dArgs& a) {
   const size_t places = static_cast<size_t>(a.kernel_w) * static_cast<size_t>(a.in_c) + 7;
   return static_cast<size_t>(sparse_tile_rows(a)) * (places * 64 + places / 8 + 8) +
-         (static_cast<size_t>(a.out_c) + 7) * kSparseRows * 64 + 256;
+         (static_cast<size_t>(a.out_c) + 7) * (kSparseRows * 64 + 4) + 256;
 }
 
 /// Bytes of scratch that suffice for every kernel: the padded image in the kernel's own input type, a bit for each of its
@@ -33,7 +33,7 @@ constexpr size_t conv2d_scratch_bytes(const Conv2dArgs& a) {
                w = static_cast<size_t>(a.in_w + a.pad_left + a.pad_right), numbers = h * w * static_cast<size_t>(a.in_c);
   const size_t dense =
       numbers * 9 / 2 + 512 + (static_cast<size_t>(a.out_c) + kChannelPadding) * (8 + 4 * static_cast<size_t>(a.out_w + 8));
-  const size_t sparse = sparse_tile_bytes(a) + (is_padded(a) ? numbers * 4 : 0);
+  const size_t sparse = sparse_tile_bytes(a) + (is_padded(a) ? numbers * 4 : numbers) + 512;
   return dense > sparse ? dense : sparse;
 }
 
@@ -49,8 +49,9 @@ namespace avx512 {
 extern const Conv2dKernels conv2d, conv2d_256, conv2d_skip, conv2d_256_skip, conv2d_sparse;  // f32 only
 }
 namespace avx512vnni {
-extern const Conv2dKernels conv2d, conv2d_256, conv2d_narrow, conv2d_narrow_skip;  // s8 (not 256), s16 and hybrid; narrow: s8
-}
+// s8 (not 256), s16 and hybrid; narrow and sparse: s8
+extern const Conv2dKernels conv2d, conv2d_256, conv2d_narrow, conv2d_narrow_skip, conv2d_sparse;
+}  // namespace avx512vnni
 namespace avx512bf16 {
 extern const Conv2dKernels conv2d;  // bf16 only; registers of 256 bits
 }

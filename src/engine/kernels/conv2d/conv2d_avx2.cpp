@@ -22,7 +22,7 @@ const Conv2dKernels conv2d_skip = {
 
 const Conv2dKernels conv2d_sparse = {
     .name = "avx2_sparse",
-    .f32 = kConv2dSparse<FloatAvx2, FloatAvx2>,
+    .f32 = kConv2dSparse<FloatAvx2, BlockAvx2>,
 };
 
 }  // namespace slimpilot::avx2

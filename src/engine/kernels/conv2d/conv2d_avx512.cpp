@@ -28,7 +28,7 @@ const Conv2dKernels conv2d_256_skip = {
 
 const Conv2dKernels conv2d_sparse = {
     .name = "avx512_sparse",
-    .f32 = kConv2dSparse<FloatAvx512, FloatAvx2>,
+    .f32 = kConv2dSparse<FloatAvx512, BlockAvx2>,
 };
 
 }  // namespace slimpilot::avx512

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The generic conv2d kernels with VNNI's integer dot products.
 #include "engine/kernels/conv2d/conv2d_narrow_skipping.h"
+#include "engine/kernels/conv2d/conv2d_sparse_s8.h"
 #include "engine/kernels/simd_avx512vnni.h"
 
 namespace slimpilot::avx512vnni {
@@ -30,6 +31,11 @@ const Conv2dKernels conv2d_narrow_skip = {
     .name = "avx512vnni_narrow_skip",
     .several = true,
     .s8 = kConv2dNarrowSkippingS8<NarrowVnni256>,
+};
+
+const Conv2dKernels conv2d_sparse = {
+    .name = "avx512vnni_sparse",
+    .s8 = kConv2dSparseS8<IntegerAvx512Vnni, NarrowVnni256, BlockAvx2>,
 };
 
 }  // namespace slimpilot::avx512vnni

@@ -128,22 +128,29 @@ TEST(Conv2d, WeightsThatAreZeroMayBeLeftOut) {
                             {5, 3, 4, 8, 3, 7, Padding::same},
                             {1, 1, 1, 3, 1, 1, Padding::valid}}) {
     const Conv2dArgs args = conv_args(g);
-    const PackedData data({Variant::f32,
-                           g.h * g.w * g.c,
-                           args.out_h * args.out_w * g.out_c,
-                           {g.out_c, g.kernel, g.kernel * g.c},
-                           false,
-                           4,
-                           WeightStorage::marked},
-                          9);
-    const auto expected = data.run(reference::conv2d.f32, args, conv2d_scratch_bytes(args));
-    for (const Isa isa : supported_isas()) {
-      SCOPED_TRACE(std::string(isa_name(isa)) + " channels " + std::to_string(g.c) + " to " + std::to_string(g.out_c));
-      const auto& ways = kernels(isa).conv2d;
-      const int count =
-          expect_all_same(ways, data, Variant::f32, args, conv2d_scratch_bytes(args), expected, g.kernel * g.kernel * g.c);
-      EXPECT_EQ(count, std::ranges::count_if(ways, [](const auto* way) { return way->f32.run != nullptr; })) << "all ways suit";
-    }
+    for (const Variant variant : {Variant::f32, Variant::s8})
+      for (const bool large_factors : {false, true}) {
+        if (variant == Variant::s8 && g.kernel == 1) continue;  // PackedData would round as dense layers do
+        const PackedData data({variant,
+                               g.h * g.w * g.c,
+                               args.out_h * args.out_w * g.out_c,
+                               {g.out_c, g.kernel, g.kernel * g.c},
+                               false,
+                               4,
+                               WeightStorage::marked,
+                               large_factors},
+                              9);
+        const auto expected = data.run(variant_of(reference::conv2d, variant), args, conv2d_scratch_bytes(args));
+        for (const Isa isa : supported_isas()) {
+          SCOPED_TRACE(std::string(isa_name(isa)) + " channels " + std::to_string(g.c) + " to " + std::to_string(g.out_c));
+          const auto& ways = kernels(isa).conv2d;
+          const int count =
+              expect_all_same(ways, data, variant, args, conv2d_scratch_bytes(args), expected, g.kernel * g.kernel * g.c);
+          EXPECT_EQ(count,
+                    std::ranges::count_if(ways, [&](const auto* way) { return variant_of(*way, variant).run != nullptr; }))
+              << "all ways suit";
+        }
+      }
   }
 }
 

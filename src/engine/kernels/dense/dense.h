@@ -30,7 +30,7 @@ namespace avx512vnni {
 extern const DenseKernels dense, dense_256, dense_streaming;  // s8, s16 and hybrid only
 }
 namespace avx512vbmi {
-extern const DenseKernels dense_bitmask, dense_slots, dense_codebook;  // for weights that suit them
+extern const DenseKernels dense_bitmask, dense_slots, dense_slots_of_four, dense_codebook;  // for weights that suit them
 }
 namespace avx512bf16 {
 extern const DenseKernels dense, dense_streaming;  // bf16 only

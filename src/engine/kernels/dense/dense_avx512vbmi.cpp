@@ -20,6 +20,15 @@ const DenseKernels dense_slots = {
     .s8_real = kDenseS8Real<IntegerAvx512Vbmi, FromSlots>,
 };
 
+const DenseKernels dense_slots_of_four = {
+    .name = "avx512vbmi_slots_of_four",
+    .streaming = true,
+    .s8 = kDenseS8<IntegerAvx512Vbmi, FromSlotsOfFour>,
+    .s16 = kDenseS16<IntegerAvx512Vbmi, FromSlotsOfFour>,
+    .hybrid = kDenseHybrid<IntegerAvx512Vbmi, FromSlotsOfFour>,
+    .s8_real = kDenseS8Real<IntegerAvx512Vbmi, FromSlotsOfFour>,
+};
+
 const DenseKernels dense_codebook = {
     .name = "avx512vbmi_codebook",
     .streaming = true,

@@ -71,11 +71,11 @@ struct FromBitmask {
 };
 
 /// Sums of one register of outputs at a time; inputs come to the weights that are left by a shuffle of the window that has
-/// them.
-template <class V>
-struct FromSlots {
+/// them. `Places`: how V reads where they are.
+template <class V, class Places>
+struct WithSlots {
   static constexpr int kVectorBytes = V::kLanes * V::kGroup;
-  static constexpr PackedLayout kLayout{V::kLanes, V::kLanes, V::kGroup, WeightStorage::slots};
+  static constexpr PackedLayout kLayout{V::kLanes, V::kLanes, V::kGroup, Places::kStorage};
 
   static constexpr ptrdiff_t aligned_size(ptrdiff_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -92,10 +92,10 @@ struct FromSlots {
       for (int p = 0; p < Planes; ++p)
         sum[p] = V::load_sum(row.start + p * row.start_stride + b * V::kLanes), other[p] = V::same(0);
       const auto add = [&](uint32_t v, int p, typename V::Vector to) {
-        const uint8_t* vector = stored + ptrdiff_t{2} * kVectorBytes * v;
-        const auto places = V::load_places(vector);
-        const typename V::Vector w = V::load_weights(reinterpret_cast<const typename V::Weight*>(vector + kVectorBytes));
-        return V::multiply_add(to, V::gather(x.data + p * x.plane + first_input[v], places), w);
+        const uint8_t* vector = stored + ptrdiff_t{Places::kBytes + kVectorBytes} * v;
+        const auto places = Places::load(vector);
+        const typename V::Vector w = V::load_weights(reinterpret_cast<const typename V::Weight*>(vector + Places::kBytes));
+        return V::multiply_add(to, Places::gather(x.data + p * x.plane + first_input[v], places), w);
       };
       uint32_t v = first_vector[b];
       for (; v + 1 < first_vector[b + 1]; v += 2)
@@ -107,6 +107,11 @@ struct FromSlots {
     }
   }
 };
+
+template <class V>
+using FromSlots = WithSlots<V, typename V::PlacesOfOne>;
+template <class V>
+using FromSlotsOfFour = WithSlots<V, typename V::PlacesOfFour>;
 
 /// Sums of a few outputs at a time, each with its table in a register; a lane adds every sixteenth group of four inputs.
 template <class V>

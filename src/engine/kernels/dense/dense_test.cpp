@@ -34,7 +34,8 @@ TEST(Dense, EveryIsaEqualsTheReferenceAtAwkwardSizes) {
 TEST(Dense, EveryIsaEqualsTheReferenceAtExtremeSums) { compare_all(1, 14400, 37, true); }
 
 TEST(Dense, EncodedWeightsGiveTheSameNumbers) {
-  for (const WeightStorage storage : {WeightStorage::bitmask, WeightStorage::slots, WeightStorage::codebook}) {
+  for (const WeightStorage storage :
+       {WeightStorage::bitmask, WeightStorage::slots, WeightStorage::slots_of_four, WeightStorage::codebook}) {
     SCOPED_TRACE(static_cast<int>(storage));
     for (const int outputs : {1, 3, 17, 130, 300})
       for (const int inputs : {1, 5, 127, 128, 129, 680}) compare_all(1, inputs, outputs, false, storage);
@@ -55,14 +56,18 @@ TEST(Packing, StoresWhatIsLeft) {
   ASSERT_EQ(packed.size(), 64 + 3 + 64);
   EXPECT_EQ(std::vector(packed.begin(), packed.begin() + 2), bytes({0x24, 0x08}));
   EXPECT_EQ(std::vector(packed.begin() + 64, packed.begin() + 67), bytes({5, 7, -1}));
-  const auto two_fifths = bytes({0, 1, 0, 2, 3});
-  EXPECT_TRUE(suits(WeightStorage::marked, two_fifths, {1, 1, 5}, 1));
-  EXPECT_FALSE(suits(WeightStorage::bitmask, two_fifths, {1, 1, 5}, 1));
-  EXPECT_FALSE(suits(WeightStorage::marked, bytes({0, 1, 4, 2, 3}), {1, 1, 5}, 1));
-  packed = pack_weights(sparse, shape, 1, {2, 2, 4, WeightStorage::marked});
+  packed = pack_weights(sparse, shape, 1, {2, 2, 4, WeightStorage::marked});  // three of four groups have a number
   ASSERT_EQ(packed.size(), 64 + 16 + 64);
-  EXPECT_EQ(std::vector(packed.begin(), packed.begin() + 2), bytes({0x24, 0x08}));
+  EXPECT_EQ(packed[0], std::byte{0x07});
   EXPECT_EQ(std::vector(packed.begin() + 64, packed.begin() + 72), bytes({0, 0, 5, 0, 0, 7, 0, 0}));
+  std::vector<std::byte> row(20);  // five int32 or four rows of five int8, each a group of four and one of one
+  row[8] = row[12] = row[16] = std::byte{1};
+  EXPECT_TRUE(suits(WeightStorage::marked, row, {1, 1, 5}, 4));
+  EXPECT_TRUE(suits(WeightStorage::marked, row, {1, 4, 5}, 1));
+  EXPECT_FALSE(suits(WeightStorage::bitmask, row, {1, 1, 5}, 4));
+  row[0] = std::byte{1};
+  EXPECT_FALSE(suits(WeightStorage::marked, row, {1, 1, 5}, 4));
+  EXPECT_TRUE(suits(WeightStorage::marked, row, {1, 4, 5}, 1)) << "half of its groups are zero";
 
   // Two lanes of two slots: the window of 1…128 has one weight of each output, input 129 is just outside of it.
   const std::vector<std::byte> wide = [&] {
@@ -77,6 +82,14 @@ TEST(Packing, StoresWhatIsLeft) {
   EXPECT_EQ((std::array{number(64), number(68)}), (std::array{1, 129})) << "where their windows begin";
   EXPECT_EQ(std::vector(packed.begin() + 128, packed.begin() + 136), bytes({1, 0, 0, 0, 5, 0, 7, 0}));
   EXPECT_EQ(std::vector(packed.begin() + 136, packed.begin() + 144), bytes({21, 0, 0, 0, 6, 0, 8, 0}));
+
+  // The same in fours, of one slot: those from 0 and from 148 on are too far from each other for one window.
+  packed = pack_weights(wide, {2, 1, 200}, 1, {2, 2, 4, WeightStorage::slots_of_four});
+  ASSERT_EQ(packed.size(), 64 + 64 + 64 + 64);
+  EXPECT_EQ((std::array{number(0), number(4)}), (std::array{0, 2})) << "one block of two vectors";
+  EXPECT_EQ((std::array{number(64), number(68)}), (std::array{0, 128}));
+  EXPECT_EQ(std::vector(packed.begin() + 128, packed.begin() + 138), bytes({0, 0, 0, 0, 5, 0, 0, 7, 0, 0}));
+  EXPECT_EQ(std::vector(packed.begin() + 138, packed.begin() + 148), bytes({5, 0, 0, 0, 6, 0, 0, 8, 0, 0}));
 
   const auto clustered = bytes({3, 3, -2, 3, -2, -2, 3, 3, 9, 9, 9, 9, 9, 9, 9, 9});
   EXPECT_FALSE(suits(WeightStorage::bitmask, clustered, shape, 1));
