@@ -43,10 +43,10 @@ NodeCall each_image(const Site& s, std::string_view name, KernelFunction<Args> k
 template <class Args>
 NodeCall pixelwise(const Site& s, std::string_view name, KernelFunction<Args> kernel, const Args& all) {
   constexpr int64_t kWork = 10;  // multiply-adds that take as long as one number
-  const int64_t pixels = all.count / all.channels, count = useful_threads(s, kWork * all.count, pixels);
+  const int64_t pixels = (all.count + all.channels - 1) / all.channels, count = useful_threads(s, kWork * all.count, pixels);
   NodeCall made{.kernel = name};
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t first = pixels * i / count * all.channels, end = pixels * (i + 1) / count * all.channels;
+    const int64_t first = pixels * i / count * all.channels, end = std::min(all.count, pixels * (i + 1) / count * all.channels);
     Args args = all;
     args.count = end - first;
     const auto bytes = [&](const Value& v) { return static_cast<size_t>(first) * element_size(v.type); };

@@ -342,6 +342,14 @@ NodeCall lookup_call(const Site& s, const DepthwiseArgs& depthwise) {
   return pixelwise<LookupArgs>(s, "lookup_s8", s.kernels.elementwise.lookup_s8, {s.count(), channels, s.constants.keep(table)});
 }
 
+/// x·scale + offset with one of each per channel.
+NodeCall scale_call(const Site& s, std::vector<float> scale, std::vector<float> offset) {
+  const size_t channels = scale.size(), repeated = std::lcm(channels, size_t{kScaleVector});
+  for (size_t i = channels; i < repeated; ++i) scale.push_back(scale[i - channels]), offset.push_back(offset[i - channels]);
+  const ScaleArgs args{s.count(), static_cast<int>(repeated), s.constants.keep(scale), s.constants.keep(offset)};
+  return pixelwise<ScaleArgs>(s, "scale_f32", s.kernels.elementwise.scale_f32, args);
+}
+
 }  // namespace
 
 NodeCall call_for(const DepthwiseConv2D& op, const Site& s) {
@@ -353,13 +361,10 @@ NodeCall call_for(const DepthwiseConv2D& op, const Site& s) {
   const ElementwiseKernels& kernels = s.kernels.elementwise;
   const ElementType type = s.input(0).type;
   if (type == ElementType::f32) {
-    const std::vector<float> weights = constant_as_floats(s.input(1));
-    const float* kept = s.constants.keep(weights);
-    args.real = {s.keep_channels(constant_as_floats(s.constant(2))), nullptr, clamp_range(op.activation).low,
-                 clamp_range(op.activation).high};
-    if (pointwise && op.activation == ActivationKind::none)
-      return pixelwise<ScaleArgs>(s, "scale_f32", kernels.scale_f32, {s.count(), args.channels, kept, args.real.bias});
-    args.weights = kept;
+    const std::vector<float> weights = constant_as_floats(s.input(1)), bias = constant_as_floats(s.constant(2));
+    if (pointwise && op.activation == ActivationKind::none) return scale_call(s, weights, bias);
+    args.weights = s.constants.keep(weights);
+    args.real = {s.keep_channels(bias), nullptr, clamp_range(op.activation).low, clamp_range(op.activation).high};
     return each_image<DepthwiseArgs>(s, "depthwise_f32", kernels.depthwise_f32, args);
   }
   args.weights = s.constants.keep(constant_elements<int8_t>(s, 1, ElementType::s8));
@@ -380,8 +385,7 @@ NodeCall call_for(const BatchNorm& op, const Site& s) {
     scale.push_back(static_cast<float>(factor));
     offset.push_back(static_cast<float>(beta[c] - factor * mean[c]));
   }
-  const ScaleArgs args{s.count(), static_cast<int>(scale.size()), s.constants.keep(scale), s.constants.keep(offset)};
-  return pixelwise<ScaleArgs>(s, "scale_f32", s.kernels.elementwise.scale_f32, args);
+  return scale_call(s, std::move(scale), std::move(offset));
 }
 
 }  // namespace slimpilot

@@ -24,7 +24,7 @@ void take(Function& kernel, Function better) {
   take(k.tanh, better.tanh), take(k.sigmoid, better.sigmoid), take(k.elu, better.elu);
   take(k.hard_sigmoid, better.hard_sigmoid), take(k.lookup_s8, better.lookup_s8);
   take(k.add_s8, better.add_s8), take(k.multiply_s8, better.multiply_s8);
-  take(k.lstm_cell_s8, better.lstm_cell_s8), take(k.lstm_step, better.lstm_step);
+  take(k.lstm_cell_s8, better.lstm_cell_s8), take(k.lstm_step, better.lstm_step), take(k.scale_f32, better.scale_f32);
 }
 
 [[maybe_unused]] void take_limits(LimitLoops& loops, const LimitLoops& better) {

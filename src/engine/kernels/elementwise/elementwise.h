@@ -82,7 +82,9 @@ struct LstmStepArgs {
   CellFunction gate, cell;  // σ and φ
 };
 
-/// x·scale[c] + offset[c], c = i % channels.
+/// x·scale[c] + offset[c], c = i % channels. The channels are a multiple of kScaleVector: those of as many pixels as that
+/// takes. The last ones may be fewer.
+inline constexpr int kScaleVector = 16;
 struct ScaleArgs {
   int64_t count;
   int channels;

@@ -71,6 +71,23 @@ void unary(const UnaryArgs& a, const Io& io) noexcept {
   }
 }
 
+template <class V>
+void scale(const ScaleArgs& a, const Io& io) noexcept {
+  static_assert(kScaleVector % V::kCount == 0);
+  const auto* x = static_cast<const float*>(io.input[0]);
+  auto* y = static_cast<float*>(io.output);
+  for (int64_t first = 0; first < a.count; first += a.channels)
+    for (int64_t c = 0; c < a.channels && first + c < a.count; c += V::kCount) {
+      typename V::Real v, factor, offset;
+      __builtin_memcpy(&v, x + first + c, sizeof v);  // may read past the end, as kernels may
+      __builtin_memcpy(&factor, a.scale + c, sizeof factor);
+      __builtin_memcpy(&offset, a.offset + c, sizeof offset);
+      v = v * factor + offset;
+      const int64_t left = a.count - first - c;
+      __builtin_memcpy(y + first + c, &v, left < V::kCount ? static_cast<size_t>(left) * sizeof(float) : sizeof v);
+    }
+}
+
 /// A function of its own, and one power for all curves: there would otherwise be a copy of each at five places of a step.
 template <class V>
 __attribute__((noinline)) typename V::Real cell_function(const CellFunction& f, typename V::Real x) {
@@ -181,7 +198,7 @@ void add_s8(const BinaryArgs& a, const Io& io) noexcept {
   }
 }
 
-/// The curves; integer kernels are added by who has them.
+/// Real kernels; integer ones are added by who has them.
 template <class V>
 constexpr ElementwiseKernels curves() {
   ElementwiseKernels k{};
@@ -189,6 +206,7 @@ constexpr ElementwiseKernels curves() {
   k.sigmoid = unary<V, V::sigmoid>;
   k.elu = unary<V, V::elu>;
   k.hard_sigmoid = unary<V, V::hard_sigmoid>;
+  k.scale_f32 = scale<V>;
   k.lstm_step = lstm_step<V>;
   return k;
 }

@@ -160,8 +160,7 @@ void multiply_integers(const BinaryArgs& a, const Io& io) noexcept {
 void scale_f32(const ScaleArgs& a, const Io& io) noexcept {
   const auto* x = static_cast<const float*>(io.input[0]);
   auto* y = static_cast<float*>(io.output);
-  for (int64_t i = 0; i < a.count; i += a.channels)
-    for (int c = 0; c < a.channels; ++c) y[i + c] = x[i + c] * a.scale[c] + a.offset[c];
+  for (int64_t i = 0; i < a.count; ++i) y[i] = x[i] * a.scale[i % a.channels] + a.offset[i % a.channels];
 }
 
 /// Sum over the taps inside the image of term(input index, weight index).

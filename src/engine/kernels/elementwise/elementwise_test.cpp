@@ -70,6 +70,21 @@ TEST(Elementwise, CurvesAreWithinThreeUnitsInTheLastPlace) {
     }
 }
 
+TEST(Elementwise, ScalingOfEveryIsaEqualsTheReference) {
+  Random random(8);
+  for (const int channels : {16, 48, 80})
+    for (const int64_t count : kCounts) {
+      std::vector<float> x(static_cast<size_t>(count)), scale(static_cast<size_t>(channels)), offset(scale.size());
+      for (auto* numbers : {&x, &scale, &offset})
+        for (float& number : *numbers) number = static_cast<float>(random.uniform(-3, 3));
+      const ScaleArgs args{count, channels, scale.data(), offset.data()};
+      const auto expected = run(reference::elementwise.scale_f32, args, x);
+      EXPECT_EQ(expected.back(), x.back() * scale[(x.size() - 1) % scale.size()] + offset[(x.size() - 1) % scale.size()]);
+      for (const Isa isa : supported_isas())
+        EXPECT_EQ(run(kernels(isa).elementwise.scale_f32, args, x), expected) << isa_name(isa);
+    }
+}
+
 double exact_function(const CellFunction& f, double x) {
   switch (f.kind) {
     case CellFunction::Kind::line:
