@@ -77,9 +77,9 @@ class Comparison:
     def start(self, command, threads=1):
         return runtimes.Server(command, threads, runtimes.environment(threads, self.options.isa))
 
-    def start_own(self, technique):
-        words = [self.options.build / "timing_server", self.folder / f"{technique}.tflite", self.folder / f"{technique}.inputs"]
-        return self.start([*words, FRAMES, *self.options.data])
+    def start_own(self, technique, threads=1):
+        server, model = self.options.build / "timing_server", self.folder / f"{technique}.tflite"
+        return self.start([server, model, threads, model.with_suffix(".inputs"), FRAMES, *self.options.data], threads)
 
     def checked(self, command, threads, tolerance):
         """A running server of this command and how far its outputs are off; a comparison of different networks says nothing."""
@@ -120,7 +120,7 @@ class Comparison:
 
     def start_all(self, technique, threads):
         """Competitors and facts by runtime; reasons of those that are missing."""
-        own = self.start_own(technique)
+        own = self.start_own(technique, threads)
         difference = largest_difference(own, self.expected)
         integer_tolerance = max(INTEGER_TOLERANCE, 2 * difference)
         if not difference <= (FLOAT_TOLERANCE if technique == "float32" else INTEGER_TOLERANCE):
@@ -175,7 +175,7 @@ def parse_arguments():
     parser.add_argument("--data", type=pathlib.Path, nargs="+", help="Formula 1 recordings; made-up frames without")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     parser.add_argument("--peers", nargs="+", choices=candidates.PEERS, default=list(candidates.PEERS))
-    parser.add_argument("--threads", type=numbers, default=[1], help="of the peers, as 1,2; slimpilot has one")
+    parser.add_argument("--threads", type=numbers, default=[1], help="of every runtime, as 1,2")
     parser.add_argument("--cores", type=numbers, help="that all run on, as 1,0; the last ones without it")
     parser.add_argument("--isa", choices=("best", "avx2"), default="best", help="limits those that can be limited")
     parser.add_argument("--torch-compile", action="store_true", help="try torch.compile, too, which compiles C++ for minutes")

@@ -61,8 +61,6 @@ def table(rows):
         if "missing" in row:
             cells.append(start + ["-"] * 5 + [f"not run: {row['missing']}"])
             continue
-        if row["runtime"] == "slimpilot" and row["threads"] > 1:
-            start[2] += " (1)"
         numbers = (row["median_us"], row["p99_us"], row["median_without_overhead_us"])
         cells.append([*start, *(f"{number:.1f}" for number in numbers), f"{row['ratio']:.2f}", f"{row['max_difference']:.2g}",
                       f"{100 * row['nonzero_share']:.0f} %"])
@@ -90,7 +88,7 @@ def explanation(result):
         "net µs: less what a run of an empty network costs through the same Python binding; the ratios use it.",
         "max diff: from slimpilot's float32 outputs, as a share of the largest of them.",
         "non-zero: activations that enter the first dense layer, in slimpilot's model of that type.",
-        "slimpilot has one thread, also beside peers with more. bf16 is compared with slimpilot's f32.",
+        "bf16 is compared with slimpilot's f32.",
         "The fastest settings of those tried (the JSON file has all times and reasons):",
         *(f"  {line}" for line in chosen),
     ])  # fmt: skip

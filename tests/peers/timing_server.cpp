@@ -3,7 +3,7 @@
 // Session::run alone, with the ways that were the fastest on the first frames; the input is copied in before the clock starts.
 // Of the recordings it takes some frames, evenly.
 //
-// usage: timing_server MODEL INPUTS_FILE FRAMES RECORDING...     writes these frames' network inputs to INPUTS_FILE
+// usage: timing_server MODEL THREADS INPUTS_FILE FRAMES RECORDING...     writes these frames' network inputs to INPUTS_FILE
 #include <algorithm>
 #include <cstring>
 #include <fstream>
@@ -39,13 +39,14 @@ void write_inputs(const Inputs& inputs, const std::string& path) {
 }
 
 void serve(const std::vector<std::string>& arguments) {
-  if (arguments.size() < 4) throw Error("usage: timing_server MODEL INPUTS_FILE FRAMES RECORDING...");
+  if (arguments.size() < 5) throw Error("usage: timing_server MODEL THREADS INPUTS_FILE FRAMES RECORDING...");
   Graph graph = simplify(load_model(arguments[0], {}));
-  const Plan plain(graph);
-  const Inputs inputs = read_inputs({arguments.begin() + 3, arguments.end()}, std::stoul(arguments[2]), graph, plain);
-  write_inputs(inputs, arguments[1]);
-  const Plan plan(graph,
-                  {.ways = best_ways(measure_ways(graph, plain, std::span(inputs).first(std::min<size_t>(8, inputs.size()))))});
+  PlanOptions options{.threads = {.count = std::stoi(arguments[1])}};
+  const Plan plain(graph, options);
+  const Inputs inputs = read_inputs({arguments.begin() + 4, arguments.end()}, std::stoul(arguments[3]), graph, plain);
+  write_inputs(inputs, arguments[2]);
+  options.ways = best_ways(measure_ways(graph, plain, std::span(inputs).first(std::min<size_t>(8, inputs.size()))));
+  const Plan plan(graph, options);
   Session session(plan);
   const auto run = [&](size_t frame) {
     std::memcpy(session.input().data(), inputs[frame].data(), inputs[frame].size());
