@@ -120,7 +120,23 @@ def deeppilot(keras):
     x = inception(L, L.MaxPooling2D(3, strides=2)(x), (96, 208, 16, 48, 64, 192), False)
     x = L.Conv2D(128, 1, activation="relu")(L.AveragePooling2D(5, strides=3)(x))
     x = L.Flatten()(x)
-    return keras.Model(image, [L.Dense(1)(L.Dense(1024, activation="relu")(x)) for _ in OUTPUTS])
+    # From zero a head learns what its features agree on; what it made of them by chance would be noise in 8 bits.
+    return keras.Model(image, [L.Dense(1, kernel_initializer="zeros")(L.Dense(1024, activation="relu")(x)) for _ in OUTPUTS])
+
+
+def spread(keras, model, images):
+    """Layer by layer, what each filter yields for the images gets mean 0 and deviation 1 before its ReLU (Mishkin and Matas 2016,
+    with biases). By themselves branches of many layers make all images alike, and what tells them apart is lost in 8 bits.
+    """
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.Conv2D):
+            continue
+        activation, layer.activation = layer.activation, keras.activations.linear
+        results = keras.Model(model.input, layer.output).predict(images, verbose=0)
+        layer.activation = activation
+        mean, deviation = results.mean((0, 1, 2)), results.std((0, 1, 2)) + 1e-6
+        kernel, bias = layer.get_weights()
+        layer.set_weights([kernel / deviation, (bias - mean) / deviation])
 
 
 @dataclasses.dataclass
@@ -130,6 +146,7 @@ class Twin:
     frames_back: tuple = (0,)
     rate: float = 1e-3  # of Adam
     steps: int = 20
+    is_deep: bool = False  # weights must be spread before they learn
 
 
 SEQUENCE = (9, 5, 0)
@@ -141,7 +158,7 @@ TWINS = {
     "pilotnet_x3": Twin(pilotnet_x3, "imagenet", SEQUENCE, 1e-5),
     "pilotnet_x3_conv3d": Twin(pilotnet_x3_conv3d, "imagenet", SEQUENCE, steps=3),
     "memdccp": Twin(memdccp, "imagenet", SEQUENCE, steps=3),
-    "deeppilot": Twin(deeppilot, "unit", steps=40),
+    "deeppilot": Twin(deeppilot, "unit", steps=40, is_deep=True),
 }
 
 
@@ -181,6 +198,8 @@ def trained(keras, name, recording, paths):
     model = twin.build(keras)
     frames, wanted = inputs(twin, model.input_shape[1:], paths), labels(recording)
     wanted = np.split(wanted, len(OUTPUTS), 1) if isinstance(model.output, list) else wanted
+    if twin.is_deep:
+        spread(keras, model, frames[:BATCH])
     model.compile(optimizer=keras.optimizers.Adam(twin.rate), loss="mse")
     for step in range(twin.steps):
         chosen = np.random.default_rng(step).integers(0, len(frames), BATCH)
