@@ -19,42 +19,38 @@ bool feeds_convolution(const Graph& graph, ValueId weight) {
   return false;
 }
 
-/// The elements of a weight that promises to keep its zeros from now on.
-std::span<float> prunable(Value& weight) {
-  check(weight.type == ElementType::f32);
-  weight.constraint.keep_zeros = true;
-  return weight.elements<float>();
-}
-
-/// Neighbouring elements, of one row of an output's window or of its inputs, that are zero together.
-struct Block {
+/// A weight that promises to keep its zeros from now on, in rows whose elements lie side by side in a window or among the
+/// inputs.
+struct Prunable {
   std::span<float> elements;
-  float magnitude;  // mean
+  size_t row;
 
-  explicit Block(std::span<float> all) : elements(all) {
-    double sum = 0;
-    for (const float w : all) sum += std::abs(w);
-    magnitude = static_cast<float>(sum / static_cast<double>(all.size()));
+  explicit Prunable(Value& weight) : elements(weight.elements<float>()), row(static_cast<size_t>(weight.shape.back())) {
+    check(weight.type == ElementType::f32);
+    if (weight.shape.size() == 4) row *= static_cast<size_t>(weight.shape[2]);  // the channels of a window's row
+    weight.constraint.keep_zeros = true;
+  }
+  /// f(block) for runs of `size` elements; a row's last one may be shorter.
+  template <class F>
+  void for_each_block(size_t size, const F& f) const {
+    for (size_t first = 0; first < elements.size(); first += row)
+      for (size_t i = 0; i < row; i += size) f(elements.subspan(first + i, std::min(size, row - i)));
   }
 };
 
-void append_blocks(std::vector<Block>& blocks, Value& weight, int size) {
-  const Shape& shape = weight.shape;
-  auto row = static_cast<size_t>(shape.back());
-  if (shape.size() == 4) row *= static_cast<size_t>(shape[2]);  // the channels of a window's row lie side by side
-  auto left = prunable(weight);
-  while (!left.empty())
-    for (size_t i = 0; i < row;) {
-      const size_t count = std::min(row - i, static_cast<size_t>(size));
-      blocks.emplace_back(left.first(count));
-      left = left.subspan(count), i += count;
-    }
+float mean_magnitude(std::span<const float> block) {
+  double sum = 0;
+  for (const float w : block) sum += std::abs(w);
+  return static_cast<float>(sum / static_cast<double>(block.size()));
 }
 
-/// Zeroes the smallest blocks, so that `share` of them are zero.
-void zero_smallest(std::span<const Block> blocks, double share) {
+/// Zeroes the smallest blocks of all weights together, so that `share` of them are zero.
+void zero_smallest(std::span<const Prunable> weights, double share, int block) {
+  check(block >= 1);
+  const auto size = static_cast<size_t>(block);
   std::vector<float> magnitudes;
-  for (const Block& block : blocks) magnitudes.push_back(block.magnitude);
+  for (const Prunable& weight : weights)
+    weight.for_each_block(size, [&](std::span<const float> one) { magnitudes.push_back(mean_magnitude(one)); });
   const auto wanted = static_cast<size_t>(std::llround(share * static_cast<double>(magnitudes.size())));
   if (wanted == 0) return;
   std::nth_element(magnitudes.begin(), magnitudes.begin() + static_cast<ptrdiff_t>(wanted - 1), magnitudes.end());
@@ -62,9 +58,11 @@ void zero_smallest(std::span<const Block> blocks, double share) {
   size_t smaller = 0;
   for (const float m : magnitudes) smaller += m < largest;
   size_t ties = wanted - smaller;  // of several with this magnitude only so many
-  for (const Block& block : blocks)
-    if (block.magnitude < largest || (block.magnitude == largest && ties > 0 && ties--))
-      std::ranges::fill(block.elements, 0.0f);
+  for (const Prunable& weight : weights)
+    weight.for_each_block(size, [&](std::span<float> one) {
+      const float m = mean_magnitude(one);
+      if (m < largest || (m == largest && ties > 0 && ties--)) std::ranges::fill(one, 0.0f);
+    });
 }
 
 void require_share(double share) {
@@ -77,18 +75,17 @@ Graph prune(Graph graph, const PruneShares& shares, int block) {
   require_share(shares.convolutions), require_share(shares.dense);
   for (const ValueId id : weights_of(graph)) {
     const bool is_spared = feeds_output(graph, id);
-    std::vector<Block> blocks;
-    append_blocks(blocks, graph.value(id), block);
-    zero_smallest(blocks, is_spared ? 0 : feeds_convolution(graph, id) ? shares.convolutions : shares.dense);
+    const Prunable weight(graph.value(id));
+    zero_smallest({&weight, 1}, is_spared ? 0 : feeds_convolution(graph, id) ? shares.convolutions : shares.dense, block);
   }
   return graph;
 }
 
 Graph prune_global(Graph graph, double share, int block) {
   require_share(share);
-  std::vector<Block> all;
-  for (const ValueId id : weights_of(graph)) append_blocks(all, graph.value(id), block);
-  zero_smallest(all, share);
+  std::vector<Prunable> all;
+  for (const ValueId id : weights_of(graph)) all.emplace_back(graph.value(id));
+  zero_smallest(all, share, block);
   return graph;
 }
 
