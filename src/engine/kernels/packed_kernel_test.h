@@ -33,6 +33,7 @@ struct PackedCase {
   int misalignment = 0;                         // bytes by which input and output miss a cache line
   WeightStorage suited = WeightStorage::plain;  // the weights are such as a technique leaves for it
   bool large_factors = false;
+  bool rounds_once = false;  // as dense layers do
 };
 
 inline size_t output_size(Variant v) { return v == Variant::s8 ? 1 : v == Variant::s16 ? 2 : 4; }
@@ -74,7 +75,7 @@ class PackedData {
             s16 ? 0 : 3,
             s16 ? -32768 : -128,
             s16 ? 32767 : 120,
-            case_.weights.rows == 1,
+            case_.rounds_once,
             rescales_shortly(zero_point_of_input),
             zero_point.data(),
             lows.data(),

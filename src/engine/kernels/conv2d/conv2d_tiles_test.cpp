@@ -87,7 +87,13 @@ TEST(Conv2dTiles, DenseLayersEqualTheReference) {
   const auto compare_dense = [](int rows, int inputs, int outputs, bool extreme) {
     DenseArgs a{};
     a.rows = rows, a.inputs = inputs, a.outputs = outputs;
-    const PackedData data({Variant::s8, rows * inputs, rows * outputs, {outputs, 1, inputs}, extreme}, 11);
+    const PackedCase c{.variant = Variant::s8,
+                       .inputs = rows * inputs,
+                       .outputs = rows * outputs,
+                       .weights = {outputs, 1, inputs},
+                       .extreme = extreme,
+                       .rounds_once = true};
+    const PackedData data(c, 11);
     const size_t scratch = dense_scratch_bytes(a);
     EXPECT_EQ(data.run(kDenseTilesS8<S8, PortableS8>, a, scratch), data.run(reference::dense.s8, a, scratch))
         << rows << " " << inputs;

@@ -11,7 +11,14 @@ void compare_all(int rows, int inputs, int outputs, bool extreme, WeightStorage 
   DenseArgs args{};
   args.rows = rows, args.inputs = inputs, args.outputs = outputs;
   for (const Variant variant : kVariants) {
-    const PackedData data({variant, rows * inputs, rows * outputs, {outputs, 1, inputs}, extreme, 0, suited}, 11);
+    const PackedCase c{.variant = variant,
+                       .inputs = rows * inputs,
+                       .outputs = rows * outputs,
+                       .weights = {outputs, 1, inputs},
+                       .extreme = extreme,
+                       .suited = suited,
+                       .rounds_once = true};
+    const PackedData data(c, 11);
     const auto expected = data.run(variant_of(reference::dense, variant), args, dense_scratch_bytes(args));
     for (const Isa isa : supported_isas()) {
       if (!is_known(isa, variant)) continue;
