@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packs buffers into one arena, greedily by size.
+// Large pages from the system; buffers packed into one arena, greedily by size.
 #include "engine/memory.h"
 
 #include <sys/mman.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One arena for all buffers of a plan: buffers whose lifetimes do not meet share places.
+// Memory of plans and sessions: where it comes from, and one arena for all buffers of a plan, of which those whose lifetimes do
+// not meet share places.
 #pragma once
 
 #include <cstddef>

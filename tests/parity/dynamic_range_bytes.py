@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether quantize_dynamic_range quantizes weights as TensorFlow's converter does: the same Keras models through both, and every
-layer's weights compared: type, bytes and scales. The technique's order_channels, which TensorFlow has not, is left out. Prints a line per layer; exits with 1 if one differs.
+layer's weights compared: type, bytes and scales. The technique's order_channels, which TensorFlow has not, is left out. Prints
+a line per layer; exits with 1 if one differs.
 
 usage: dynamic_range_bytes.py --build BUILD
 """
