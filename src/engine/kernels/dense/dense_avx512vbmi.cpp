@@ -11,31 +11,22 @@ const DenseKernels dense_bitmask = {
     .f32 = kDenseReal<FloatBitmask, FromBitmask>,
 };
 
-const DenseKernels dense_slots = {
-    .name = "avx512vbmi_slots",
-    .streaming = true,
-    .s8 = kDenseS8<IntegerAvx512Vbmi, FromSlots>,
-    .s16 = kDenseS16<IntegerAvx512Vbmi, FromSlots>,
-    .hybrid = kDenseHybrid<IntegerAvx512Vbmi, FromSlots>,
-    .s8_real = kDenseS8Real<IntegerAvx512Vbmi, FromSlots>,
-};
+namespace {
 
-const DenseKernels dense_slots_of_four = {
-    .name = "avx512vbmi_slots_of_four",
-    .streaming = true,
-    .s8 = kDenseS8<IntegerAvx512Vbmi, FromSlotsOfFour>,
-    .s16 = kDenseS16<IntegerAvx512Vbmi, FromSlotsOfFour>,
-    .hybrid = kDenseHybrid<IntegerAvx512Vbmi, FromSlotsOfFour>,
-    .s8_real = kDenseS8Real<IntegerAvx512Vbmi, FromSlotsOfFour>,
-};
+template <template <class> class Sums>
+constexpr DenseKernels with_integer_weights(const char* name) {
+  return {.name = name,
+          .streaming = true,
+          .s8 = kDenseS8<IntegerAvx512Vbmi, Sums>,
+          .s16 = kDenseS16<IntegerAvx512Vbmi, Sums>,
+          .hybrid = kDenseHybrid<IntegerAvx512Vbmi, Sums>,
+          .s8_real = kDenseS8Real<IntegerAvx512Vbmi, Sums>};
+}
 
-const DenseKernels dense_codebook = {
-    .name = "avx512vbmi_codebook",
-    .streaming = true,
-    .s8 = kDenseS8<IntegerAvx512Vbmi, FromCodebook>,
-    .s16 = kDenseS16<IntegerAvx512Vbmi, FromCodebook>,
-    .hybrid = kDenseHybrid<IntegerAvx512Vbmi, FromCodebook>,
-    .s8_real = kDenseS8Real<IntegerAvx512Vbmi, FromCodebook>,
-};
+}  // namespace
+
+const DenseKernels dense_slots = with_integer_weights<FromSlots>("avx512vbmi_slots");
+const DenseKernels dense_slots_of_four = with_integer_weights<FromSlotsOfFour>("avx512vbmi_slots_of_four");
+const DenseKernels dense_codebook = with_integer_weights<FromCodebook>("avx512vbmi_codebook");
 
 }  // namespace slimpilot::avx512vbmi
