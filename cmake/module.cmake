@@ -27,6 +27,9 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   set(isas neon neon_dotprod)
 endif()
 
+# Kernels throw nothing, and a robot's program has no tables to unwind them.
+set(kernel_flags -fno-exceptions -fno-trapping-math $<$<NOT:$<CONFIG:Debug>>:-O3> $<$<CONFIG:Release>:-fno-asynchronous-unwind-tables>)
+
 function(select_isa_sources output)
   set(kept)
   foreach(source ${ARGN})
@@ -35,7 +38,7 @@ function(select_isa_sources output)
       if(NOT isa IN_LIST isas)
         continue()
       endif()
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${isa_flags_${isa}};$<$<NOT:$<CONFIG:Debug>>:-O3>;-fno-exceptions;-fno-trapping-math")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${isa_flags_${isa}};${kernel_flags}")
     endif()
     list(APPEND kept ${source})
   endforeach()
