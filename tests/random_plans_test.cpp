@@ -250,9 +250,7 @@ TEST(RandomPlans, ComputeWhatTheReferenceDoes) {
   const char* seconds = std::getenv("SLIMPILOT_PROPERTY_SECONDS");
   const auto end = Clock::now() + std::chrono::seconds(seconds == nullptr ? 0 : std::atoi(seconds));
   uint64_t networks = 0;
-  const auto goes_on = [&] {
-    return networks < kFewest || Clock::now() < end || (networks < kMost && !never_drawn().empty());
-  };
+  const auto goes_on = [&] { return networks < kFewest || Clock::now() < end || (networks < kMost && !never_drawn().empty()); };
   while (goes_on() && !HasFatalFailure() && !HasNonfatalFailure()) check_network(++networks);
   std::printf("%llu networks\n", static_cast<unsigned long long>(networks));
   EXPECT_EQ(never_drawn(), std::set<std::string>{}) << "never drawn";

@@ -118,39 +118,46 @@ struct PortableS8 : PortableVector {
     std::memcpy(v.lane, sums, sizeof v.lane);
     return v;
   }
-  template <class F>
-  static Vector each(const Vector& x, F&& rescaled) {
-    Vector y;
-    for (int i = 0; i < kLanes; ++i) y.lane[i] = rescaled(x.lane[i], i);
-    return y;
-  }
-  struct Rescale {
-    const int32_t *multiplier, *shift;
-    Rescale(const int32_t* m, const int32_t* s) : multiplier(m), shift(s) {}
-    Vector operator()(const Vector& x) const {
-      return each(x, [&](int32_t sum, int i) { return rescale(sum, multiplier[i], shift[i]); });
+  static void store_sum(Sum* sums, const Vector& v) { std::memcpy(sums, v.lane, sizeof v.lane); }
+
+  static constexpr int kPixels = 4;
+  struct Bytes {
+    int8_t pixels[kPixels][kLanes];
+  };
+  struct RescaleToBytes {
+    const int32_t *multiplier, *shift, *zero_point;
+    bool once;
+    RescaleToBytes() = default;
+    RescaleToBytes(const int32_t* m, const int32_t* s, const int32_t* zero, bool rounds_once)
+        : multiplier(m), shift(s), zero_point(zero), once(rounds_once) {}
+    static bool is_exact(const int32_t*, int) { return true; }
+    template <bool kNegative>
+    Bytes bytes(const Vector& a, const Vector& b, const Vector& c, const Vector& d) const {
+      Bytes result;
+      for (int i = 0; i < kLanes; ++i)
+        for (int p = 0; const Vector* v : {&a, &b, &c, &d}) {
+          const int32_t scaled =
+              once ? rescale_once(v->lane[i], multiplier[i], shift[i]) : rescale(v->lane[i], multiplier[i], shift[i]);
+          result.pixels[p++][i] = static_cast<int8_t>(limit(scaled + zero_point[i], -128, 127));
+        }
+      return result;
     }
   };
-  struct RescaleOnce {
-    const int32_t *multiplier, *shift;
-    RescaleOnce(const int32_t* m, const int32_t* s) : multiplier(m), shift(s) {}
-    Vector operator()(const Vector& x) const {
-      return each(x, [&](int32_t sum, int i) { return rescale_once(sum, multiplier[i], shift[i]); });
-    }
-  };
-  struct ShortRescale : Rescale {
-    int32_t zero_point;
-    ShortRescale(const int32_t* m, const int32_t* s, int32_t zero) : Rescale(m, s), zero_point(zero) {}
-    Vector operator()(const Vector& x) const { return add(Rescale::operator()(x), same(zero_point)); }
-  };
-  static Vector same(int32_t x) {
-    return each({}, [&](int32_t, int) { return x; });
+  static Bytes bytes_of(const int32_t* numbers) {
+    Bytes result;
+    for (auto& pixel : result.pixels)
+      for (int i = 0; i < kLanes; ++i) pixel[i] = static_cast<int8_t>(numbers[i]);
+    return result;
   }
-  static Vector add(const Vector& a, const Vector& b) {
-    return each(a, [&](int32_t sum, int i) { return sum + b.lane[i]; });
+  static Bytes limited(const Bytes& x, const Bytes& low, const Bytes& high) {
+    Bytes result;
+    for (int p = 0; p < kPixels; ++p)
+      for (int i = 0; i < kLanes; ++i)
+        result.pixels[p][i] = static_cast<int8_t>(limit(x.pixels[p][i], low.pixels[p][i], high.pixels[p][i]));
+    return result;
   }
-  static void store_s8(int8_t* y, const Vector& x, int32_t low, int32_t high, int lanes) {
-    for (int i = 0; i < std::min(lanes, kLanes); ++i) y[i] = static_cast<int8_t>(limit(x.lane[i], low, high));
+  static void store_pixels(int8_t* y, const Bytes& x, ptrdiff_t pitch, int lanes) {
+    for (int p = 0; p < kPixels; ++p) std::memcpy(y + p * pitch, x.pixels[p], static_cast<size_t>(lanes));
   }
 };
 

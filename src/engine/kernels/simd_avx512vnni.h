@@ -185,58 +185,98 @@ struct IntegerVnni256 : IntegerAvx2 {
   }
 };
 
+// What RescaleToBytes needs of either width; + − >> of GCC and clang work on 64-bit lanes.
+inline void load(__m256i& v, const int32_t* x) { v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)); }
+inline void load(__m512i& v, const int32_t* x) { v = _mm512_loadu_si512(x); }
+inline __m256i low_product(__m256i a, __m256i b) { return _mm256_mul_epi32(a, b); }
+inline __m512i low_product(__m512i a, __m512i b) { return _mm512_mul_epi32(a, b); }
+inline __m256i odd_lanes(__m256i x) { return _mm256_srli_epi64(x, 32); }
+inline __m512i odd_lanes(__m512i x) { return _mm512_shuffle_epi32(x, _MM_PERM_DDBB); }
+inline __m256i even_and_odd(__m256i even, __m256i odd) { return _mm256_blend_epi32(even, odd, 0b10101010); }
+inline __m512i even_and_odd(__m512i even, __m512i odd) { return _mm512_mask_blend_epi32(0xAAAA, even, odd); }
+inline __m256i less_where_negative(__m256i sum, __m256i product) {
+  return _mm256_mask_sub_epi64(sum, _mm256_movepi64_mask(product), sum, _mm256_set1_epi64x(int64_t{1} << 31));
+}
+inline __m512i less_where_negative(__m512i sum, __m512i product) {
+  return _mm512_mask_sub_epi64(sum, _mm512_movepi64_mask(product), sum, _mm512_set1_epi64(int64_t{1} << 31));
+}
+
+/// rescale or rescale_once, + zero point, for shifts −s of −23 … −1. With h = floor((x·m + 2³⁰) / 2³¹) rescale is
+/// floor((h + 2^(s−1)) / 2^s), less one half step where h < 0, that is (what x = −1 may be makes no difference) where x < 0.
+/// Floors of floors are one: all of it is (x·m + constant) >> (31 + s), in 64 bits without overflow. rescale_once is the same
+/// without the 2³⁰ and the half step.
+template <class V>
+struct RescaleToBytesOf {
+  using R = typename V::Vector;
+  R multiplier, odd_multiplier, even_constant, odd_constant, even_shift, odd_shift;
+
+  RescaleToBytesOf() = default;
+  RescaleToBytesOf(const int32_t* multipliers, const int32_t* shifts, const int32_t* zero_points, bool once = false) {
+    R zero_point, shift;
+    load(multiplier, multipliers), load(zero_point, zero_points), load(shift, shifts);
+    odd_multiplier = odd_lanes(multiplier);
+    even_shift = 31 - (shift << 32 >> 32);
+    const R odd_total = 31 - (shift >> 32), more = R{} + (once ? 0 : int64_t{1} << 30);
+    even_constant = constant(zero_point << 32 >> 32, even_shift) + more;
+    odd_constant = constant(zero_point >> 32, odd_total) + more;
+    odd_shift = odd_total - 32;  // the result in the upper half of its 64 bits
+  }
+  static R constant(R zero_point, R shift) { return (zero_point << shift) + ((R{} + 1) << (shift - 1)); }
+  static bool is_exact(const int32_t* shifts, int lanes) {
+    for (int i = 0; i < lanes; ++i)
+      if (shifts[i] < -23 || shifts[i] > -1) return false;
+    return true;
+  }
+  template <bool kNegative>
+  static R shifted(R product, R constant, R shift) {
+    const R sum = product + constant;
+    return (kNegative ? less_where_negative(sum, product) : sum) >> shift;
+  }
+  template <bool kNegative>
+  R rescaled(R x) const {
+    return even_and_odd(shifted<kNegative>(low_product(x, multiplier), even_constant, even_shift),
+                        shifted<kNegative>(low_product(odd_lanes(x), odd_multiplier), odd_constant, odd_shift));
+  }
+  /// Of the sums of four pixels; what does not fit a byte becomes its nearest end. Where results are limited to the zero point
+  /// and above, as by ReLU, the half step that is less for negative ones does not show: kNegative false.
+  template <bool kNegative = true>
+  typename V::Bytes bytes(R a, R b, R c, R d) const {
+    return V::packed(rescaled<kNegative>(a), rescaled<kNegative>(b), rescaled<kNegative>(c), rescaled<kNegative>(d));
+  }
+};
+
+/// Results as bytes, four pixels of 16 outputs in a register.
+struct NarrowAvx512Vnni : IntegerAvx512Vnni {
+  using Bytes = __m512i;
+  using RescaleToBytes = RescaleToBytesOf<NarrowAvx512Vnni>;
+  static constexpr int kPixels = 4;
+
+  static Bytes packed(__m512i a, __m512i b, __m512i c, __m512i d) {
+    const __m512i quarters = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), quarters);
+  }
+  /// The same sixteen numbers for each pixel.
+  static Bytes bytes_of(const int32_t* numbers) {
+    const __m512i x = load_sum(numbers);
+    return packed(x, x, x, x);
+  }
+  static Bytes limited(Bytes x, Bytes low, Bytes high) { return _mm512_min_epi8(_mm512_max_epi8(x, low), high); }
+
+  /// `lanes` bytes of each pixel, `pitch` bytes apart.
+  static void store_pixels(int8_t* y, Bytes x, ptrdiff_t pitch, int lanes) {
+    if (pitch == kLanes) return _mm512_storeu_si512(y, x);
+    _mm_mask_storeu_epi8(y, mask(lanes), _mm512_castsi512_si128(x));
+    _mm_mask_storeu_epi8(y + pitch, mask(lanes), _mm512_extracti32x4_epi32(x, 1));
+    _mm_mask_storeu_epi8(y + 2 * pitch, mask(lanes), _mm512_extracti32x4_epi32(x, 2));
+    _mm_mask_storeu_epi8(y + 3 * pitch, mask(lanes), _mm512_extracti32x4_epi32(x, 3));
+  }
+};
+
 /// Results as bytes, four pixels of 8 outputs in a register.
 struct NarrowVnni256 : IntegerVnni256 {
   using Bytes = __m256i;
+  using RescaleToBytes = RescaleToBytesOf<NarrowVnni256>;
   static constexpr int kPixels = 4;
-
-  /// rescale + zero point, for shifts −s of −23 … −1. With h = floor((x·m + 2³⁰) / 2³¹) that is floor((h + 2^(s−1)) / 2^s),
-  /// less one half step where h < 0, that is (what x = −1 may be makes no difference) where x < 0. Floors of floors are one:
-  /// all of it is (x·m + constant) >> (31 + s), in 64 bits without overflow.
-  struct RescaleToBytes {
-    __m256i multiplier, odd_multiplier, even_constant, odd_constant, even_shift, odd_shift;
-
-    RescaleToBytes() = default;
-    RescaleToBytes(const int32_t* multipliers, const int32_t* shifts, const int32_t* zero_points) {
-      multiplier = load_sum(multipliers);
-      odd_multiplier = _mm256_srli_epi64(multiplier, 32);
-      const __m256i zero_point = load_sum(zero_points), right = _mm256_sub_epi32(_mm256_setzero_si256(), load_sum(shifts));
-      even_shift = _mm256_add_epi64(_mm256_srli_epi64(_mm256_slli_epi64(right, 32), 32), _mm256_set1_epi64x(31));
-      const __m256i odd_total = _mm256_add_epi64(_mm256_srli_epi64(right, 32), _mm256_set1_epi64x(31));
-      even_constant = constant(_mm256_srai_epi64(_mm256_slli_epi64(zero_point, 32), 32), even_shift);
-      odd_constant = constant(_mm256_srai_epi64(zero_point, 32), odd_total);
-      odd_shift = _mm256_sub_epi64(odd_total, _mm256_set1_epi64x(32));  // the result in the upper half of its 64 bits
-    }
-    static __m256i constant(__m256i zero_point, __m256i shift) {
-      const __m256i one = _mm256_set1_epi64x(1);
-      const __m256i half = _mm256_sllv_epi64(one, _mm256_sub_epi64(shift, one));
-      return _mm256_add_epi64(_mm256_add_epi64(_mm256_sllv_epi64(zero_point, shift), half), _mm256_set1_epi64x(1 << 30));
-    }
-    static bool is_exact(const int32_t* shifts, int lanes) {
-      for (int i = 0; i < lanes; ++i)
-        if (shifts[i] < -23 || shifts[i] > -1) return false;
-      return true;
-    }
-    template <bool kNegative>
-    static __m256i shifted(__m256i product, __m256i constant, __m256i shift) {
-      const __m256i sum = _mm256_add_epi64(product, constant);
-      if (!kNegative) return _mm256_srav_epi64(sum, shift);
-      const __mmask8 negative = _mm256_movepi64_mask(product);
-      return _mm256_srav_epi64(_mm256_mask_sub_epi64(sum, negative, sum, _mm256_set1_epi64x(int64_t{1} << 31)), shift);
-    }
-    template <bool kNegative>
-    __m256i rescaled(__m256i x) const {
-      const __m256i even = shifted<kNegative>(_mm256_mul_epi32(x, multiplier), even_constant, even_shift);
-      const __m256i odd_product = _mm256_mul_epi32(_mm256_srli_epi64(x, 32), odd_multiplier);
-      return _mm256_blend_epi32(even, shifted<kNegative>(odd_product, odd_constant, odd_shift), 0b10101010);
-    }
-    /// Of the sums of four pixels; what does not fit a byte becomes its nearest end. Where results are limited to the zero
-    /// point and above, as by ReLU, the half step that is less for negative ones does not show: kNegative false.
-    template <bool kNegative = true>
-    Bytes bytes(__m256i a, __m256i b, __m256i c, __m256i d) const {
-      return packed(rescaled<kNegative>(a), rescaled<kNegative>(b), rescaled<kNegative>(c), rescaled<kNegative>(d));
-    }
-  };
 
   /// `count` inputs of int8, and of one value; writes up to 63 more.
   static void copy(const int8_t* x, ptrdiff_t count, In* target) {

@@ -12,12 +12,12 @@ using TilesOfBytes = TilesS8<AmxTiles>;
 const Conv2dKernels conv2d = {
     .name = "amx",
     .bf16 = kConv2dTilesBf16<TilesBf16<AmxTiles, Bfloat16Avx512>, RealAvx512>,
-    .s8 = kConv2dTilesS8<TilesOfBytes, IntegerAvx512Vnni>,
+    .s8 = kConv2dTilesS8<TilesOfBytes, NarrowAvx512Vnni>,
 };
 
 const DenseKernels dense = {
     .name = "amx",
-    .s8 = kDenseTilesS8<TilesOfBytes, IntegerAvx512Vnni>,
+    .s8 = kDenseTilesS8<TilesOfBytes, NarrowAvx512Vnni>,
 };
 
 }  // namespace slimpilot::amx

@@ -43,23 +43,27 @@ struct NarrowS8 {
   typename V::Bytes low[N], high[N];
 
   NarrowS8(const Conv2dArgs& a, int8_t* output, int first_output)
-      : pitch(a.tensor_c), exact(!a.integer.rounds_once), first(first_output), integer(a.integer) {
+      : pitch(a.tensor_c), exact(true), first(first_output), integer(a.integer) {
     for (int n = 0; n < N; ++n) {
       const int o = first + n * V::kLanes;
       target[n] = output + o / a.tensor_c * a.tensor_stride + o % a.tensor_c;
       lanes[n] = a.out_c - o < V::kLanes ? a.out_c - o : V::kLanes;
       exact = exact && V::RescaleToBytes::is_exact(integer.shift + o, lanes[n]);
-      rescale[n] = typename V::RescaleToBytes(integer.multiplier + o, integer.shift + o, integer.zero_points + o);
+      rescale[n] =
+          typename V::RescaleToBytes(integer.multiplier + o, integer.shift + o, integer.zero_points + o, integer.rounds_once);
       negative[n] = false;
-      for (int i = o; i < o + lanes[n]; ++i) negative[n] = negative[n] || integer.lows[i] < integer.zero_points[i];
+      if (!integer.rounds_once)
+        for (int i = o; i < o + lanes[n]; ++i) negative[n] = negative[n] || integer.lows[i] < integer.zero_points[i];
       low[n] = V::bytes_of(integer.lows + o), high[n] = V::bytes_of(integer.highs + o);
     }
   }
 
-  void operator()(const typename V::Vector (&sum)[kNarrowPixels][N], int pixel, int) const {
+  template <int P>
+  void operator()(const typename V::Vector (&sum)[P][N], int pixel, int) const {
+    static_assert(P % V::kPixels == 0);
     if (!exact) return store_slowly(sum, pixel);
 #pragma GCC unroll 8  // or GCC 12 keeps the sums in memory
-    for (int p = 0; p < kNarrowPixels; p += V::kPixels)
+    for (int p = 0; p < P; p += V::kPixels)
 #pragma GCC unroll 3
       for (int n = 0; n < N; ++n) {
         const auto bytes = negative[n]

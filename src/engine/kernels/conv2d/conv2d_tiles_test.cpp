@@ -16,6 +16,7 @@ Conv2dArgs conv_args(int h, int w, int c, int out_c, int kernel, int stride, Pad
   a.in_h = h, a.in_w = w, a.in_c = c, a.out_h = y.output, a.out_w = x.output, a.out_c = out_c;
   a.kernel_h = a.kernel_w = kernel, a.stride_h = a.stride_w = stride;
   a.pad_top = y.before, a.pad_bottom = y.after, a.pad_left = x.before, a.pad_right = x.after;
+  a.tensor_c = out_c;
   return a;
 }
 
