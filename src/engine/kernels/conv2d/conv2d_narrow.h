@@ -38,23 +38,25 @@ struct NarrowS8 {
   bool exact;        // the fast rescaling is
   bool negative[N];  // results below the zero point may show
   int first;
-  const IntegerResult& integer;
+  const IntegerResult* integer;
   typename V::RescaleToBytes rescale[N];
   typename V::Bytes low[N], high[N];
 
+  NarrowS8() = default;
   NarrowS8(const Conv2dArgs& a, int8_t* output, int first_output)
-      : pitch(a.tensor_c), exact(true), first(first_output), integer(a.integer) {
+      : pitch(a.tensor_c), exact(true), first(first_output), integer(&a.integer) {
+    const IntegerResult& result = a.integer;
     for (int n = 0; n < N; ++n) {
       const int o = first + n * V::kLanes;
       target[n] = output + o / a.tensor_c * a.tensor_stride + o % a.tensor_c;
       lanes[n] = a.out_c - o < V::kLanes ? a.out_c - o : V::kLanes;
-      exact = exact && V::RescaleToBytes::is_exact(integer.shift + o, lanes[n]);
+      exact = exact && V::RescaleToBytes::is_exact(result.shift + o, lanes[n]);
       rescale[n] =
-          typename V::RescaleToBytes(integer.multiplier + o, integer.shift + o, integer.zero_points + o, integer.rounds_once);
+          typename V::RescaleToBytes(result.multiplier + o, result.shift + o, result.zero_points + o, result.rounds_once);
       negative[n] = false;
-      if (!integer.rounds_once)
-        for (int i = o; i < o + lanes[n]; ++i) negative[n] = negative[n] || integer.lows[i] < integer.zero_points[i];
-      low[n] = V::bytes_of(integer.lows + o), high[n] = V::bytes_of(integer.highs + o);
+      if (!result.rounds_once)
+        for (int i = o; i < o + lanes[n]; ++i) negative[n] = negative[n] || result.lows[i] < result.zero_points[i];
+      low[n] = V::bytes_of(result.lows + o), high[n] = V::bytes_of(result.highs + o);
     }
   }
 
@@ -89,10 +91,11 @@ struct NarrowS8 {
       for (int n = 0; n < N; ++n, sums += V::kLanes)
         for (int lane = 0; lane < lanes[n]; ++lane) {
           const int o = first + n * V::kLanes + lane;
-          const int32_t scaled = integer.rounds_once ? rescale_once(sums[lane], integer.multiplier[o], integer.shift[o])
-                                                     : slimpilot::rescale(sums[lane], integer.multiplier[o], integer.shift[o]);
+          const int32_t scaled = integer->rounds_once
+                                     ? rescale_once(sums[lane], integer->multiplier[o], integer->shift[o])
+                                     : slimpilot::rescale(sums[lane], integer->multiplier[o], integer->shift[o]);
           target[n][static_cast<ptrdiff_t>(pixel + p) * pitch + lane] =
-              static_cast<int8_t>(limit(scaled + integer.zero_points[o], integer.lows[o], integer.highs[o]));
+              static_cast<int8_t>(limit(scaled + integer->zero_points[o], integer->lows[o], integer->highs[o]));
         }
   }
 };

@@ -99,7 +99,7 @@ inline __attribute__((always_inline)) void each_below(F&& f) {
 
 /// Adds the windows at `x` of P tiles of pixels to N tiles of outputs, which begin as `start`; writes [P][pixel][N · 16] sums.
 template <class T, int P, int N>
-void sum_tiles(const TileWalk& walk, int rows, ptrdiff_t pitch, const typename T::In* const (&x)[P],
+void sum_tiles(const TileWalk& walk, int rows, ptrdiff_t pitch, const typename T::In* const* x,
                const typename T::Weight* weights, const typename T::Sum* start, typename T::Sum* sums) {
   static_assert(P * N <= kInputTile);
   constexpr ptrdiff_t kWeightRow = N * 64;
@@ -117,92 +117,164 @@ void sum_tiles(const TileWalk& walk, int rows, ptrdiff_t pitch, const typename T
   each_below<P * N>([&]<int I>() { T::template store<I>(sums + I / N * kTileRows * N * 16 + I % N * 16, kWeightRow); });
 }
 
-/// Real results of a block of N vectors of outputs, from sums [pixel][N · 16].
-template <class V, int N>
+template <class T>
+using SumTiles = decltype(&sum_tiles<T, 1, 1>);
+
+/// Of a block of `vectors`; `at_once` tiles of pixels, or one where a layer has no more.
+template <class T>
+SumTiles<T> sum_function(int at_once, int vectors) {
+  switch (vectors) {
+    case 1: return at_once == 2 ? sum_tiles<T, 2, 1> : sum_tiles<T, 1, 1>;
+    case 2: return at_once == 2 ? sum_tiles<T, 2, 2> : sum_tiles<T, 1, 2>;
+    case 3: return sum_tiles<T, 1, 3>;
+    default: return sum_tiles<T, 1, 4>;
+  }
+}
+
+/// Real results of a block of vectors of outputs, from sums [pixel][vectors · 16].
+template <class V>
 struct RealTiles {
   StoreReal<V> store;
-  int first;
+  int first, vectors;
 
-  RealTiles(const Conv2dArgs& a, const Io& io, int first_output)
-      : store{static_cast<float*>(io.output), a.out_c, a.real}, first(first_output) {}
+  RealTiles(const Conv2dArgs& a, const Io& io, int first_output, int count)
+      : store{static_cast<float*>(io.output), a.out_c, a.real}, first(first_output), vectors(count) {}
   void operator()(const typename V::Sum* sums, int pixels, int pixel) const {
-    for (int p = 0; p < pixels; ++p, sums += N * V::kLanes) {
-      typename V::Vector sum[1][N];
-      for (int n = 0; n < N; ++n) sum[0][n] = V::load_sum(sums + n * V::kLanes);
-      store(sum, pixel + p, first);
-    }
+    for (int p = 0; p < pixels; ++p)
+      for (int n = 0; n < vectors; ++n, sums += V::kLanes) {
+        const typename V::Vector sum[1][1] = {{V::load_sum(sums)}};
+        store(sum, pixel + p, first + n * V::kLanes);
+      }
   }
 };
 
-/// The same in bytes, V::kPixels at a time; the last ones reach back over what is already done.
-template <class V, int N>
-struct ByteTiles {
-  NarrowS8<V, N> store;
-
-  ByteTiles(const Conv2dArgs& a, const Io& io, int first_output) : store(a, static_cast<int8_t*>(io.output), first_output) {}
-  void operator()(const int32_t* sums, int pixels, int pixel) const {
-    if (pixels < V::kPixels) return store.store_each(sums, pixel, pixels);
-    for (int done = 0; done < pixels; done += V::kPixels) {
-      const int at = done + V::kPixels <= pixels ? done : pixels - V::kPixels;
-      typename V::Vector sum[V::kPixels][N];
-#pragma GCC unroll 4
-      for (int p = 0; p < V::kPixels; ++p)
-#pragma GCC unroll 2
-        for (int n = 0; n < N; ++n) sum[p][n] = V::load_sum(sums + ((at + p) * N + n) * V::kLanes);
-      store(sum, pixel + at, 0);
-    }
-  }
-};
-
-/// Their kinds, for any N.
+/// The same in bytes, vector by vector, four pixels at a time; the last ones reach back over what is already done.
 template <class V>
-struct Results {
-  template <int N>
-  using Real = RealTiles<V, N>;
-  template <int N>
-  using Bytes = ByteTiles<V, N>;
+struct ByteTiles {
+  NarrowS8<V, 1> store[kTileVectors];
+  int vectors;
+
+  ByteTiles(const Conv2dArgs& a, const Io& io, int first, int count) : vectors(count) {
+    for (int n = 0; n < count; ++n) store[n] = NarrowS8<V, 1>(a, static_cast<int8_t*>(io.output), first + n * V::kLanes);
+  }
+  void operator()(const int32_t* sums, int pixels, int pixel) const {
+    const ptrdiff_t pitch = static_cast<ptrdiff_t>(vectors) * V::kLanes;
+    for (int n = 0; n < vectors; ++n) {
+      const auto load = [&](int p) { return V::load_sum(sums + p * pitch + n * V::kLanes); };
+      if (pixels < V::kPixels)
+        for (int p = 0; p < pixels; ++p) {
+          const typename V::Vector sum[1][1] = {{load(p)}};
+          store[n](sum, pixel + p, 0);
+        }
+      else
+        for (int done = 0; done < pixels; done += V::kPixels) {
+          const int at = done + V::kPixels <= pixels ? done : pixels - V::kPixels;
+          const typename V::Vector sum[4][1] = {{load(at)}, {load(at + 1)}, {load(at + 2)}, {load(at + 3)}};
+          store[n](sum, pixel + at, 0);
+        }
+    }
+  }
 };
 
-template <class T, int P, int N, class Result>
-void conv2d_tile_group(const Conv2dArgs& a, const TileWalk& walk, const PaddedImage<T>& image, const OutputBlock<T>& block,
-                       int tile, const Result& result) {
-  alignas(64) typename T::Sum sums[P * kTileRows * N * 16];
-  const typename T::In* x[P];
-  for (int p = 0; p < P; ++p) {
-    const int pixel = walk.first_pixel(a, tile + p), oy = pixel / a.out_w, ox = pixel % a.out_w;
-    x[p] = image.data + oy * a.stride_h * image.pitch + static_cast<ptrdiff_t>(ox) * a.stride_w * a.in_c;
-  }
-  sum_tiles<T, P, N>(walk, a.kernel_h, image.pitch, x, block.weights, block.start + block.first, sums);
-  for (int p = 0; p < P; ++p) result(sums + p * kTileRows * N * 16, walk.pixels, walk.first_pixel(a, tile + p));
+/// `pixels` windows of `numbers` each, side by side, are an image of one row under a layer of one cell.
+inline Conv2dArgs side_by_side(int pixels, int numbers, int outputs) {
+  Conv2dArgs a{};
+  a.in_h = a.out_h = a.kernel_h = a.kernel_w = a.stride_h = a.stride_w = 1;
+  a.in_w = a.out_w = pixels, a.in_c = numbers, a.out_c = a.tensor_c = outputs;
+  return a;
 }
 
-template <class T, int N, class Result>
-void conv2d_tile_block(const Conv2dArgs& a, const TileWalk& walk, const PaddedImage<T>& image, const OutputBlock<T>& block,
-                       const Result& result) {
-  const int tiles = a.out_h * walk.tiles;
-  constexpr int kAtOnce = tiles_at_once(N);
-  int tile = 0;
-  for (; tile + kAtOnce <= tiles; tile += kAtOnce) conv2d_tile_group<T, kAtOnce, N>(a, walk, image, block, tile, result);
-  if (tile < tiles) conv2d_tile_group<T, 1, N>(a, walk, image, block, tile, result);
-}
+/// Windows where they are in the image.
+template <class T>
+struct WindowsInPlace {
+  const Conv2dArgs& a;
+  const PaddedImage<T>& image;
+
+  void prepare(int, int) {}
+  const typename T::In* at(int pixel) const {
+    const int oy = pixel / a.out_w, ox = pixel % a.out_w;
+    return image.data + oy * a.stride_h * image.pitch + static_cast<ptrdiff_t>(ox) * a.stride_w * a.in_c;
+  }
+};
+
+/// Three or five rows of a window that fill a quarter of a tile's or less, as those of a camera's three channels, are copied,
+/// so that all rows of the window are one: some hundred windows at a time.
+template <class T>
+struct GatheredWindows {
+  using In = typename T::In;
+  static constexpr int kRowBytes = 16, kBytes = 16384;
+  const Conv2dArgs& a;
+  const PaddedImage<T>& image;
+  int row, window, most;   // numbers, numbers, windows
+  int first = 0, end = 0;  // windows that are here
+  alignas(64) In windows[(kBytes + kRowBytes) / sizeof(In)];
+
+  GatheredWindows(const Conv2dArgs& layer, const PaddedImage<T>& of)
+      : a(layer), image(of), row(row_of(layer)), window(layer.kernel_h * row), most(most_of(layer)) {}
+  static int row_of(const Conv2dArgs& a) { return TileWalk::of<T>(a).groups * T::kGroup; }
+  static int most_of(const Conv2dArgs& a) { return kBytes / (a.kernel_h * row_of(a) * static_cast<int>(sizeof(In))); }
+  static bool suit(const Conv2dArgs& a) {
+    return (a.kernel_h == 3 || a.kernel_h == 5) && row_of(a) * static_cast<int>(sizeof(In)) <= kRowBytes &&
+           most_of(a) >= 4 * kTileRows;
+  }
+  void prepare(int from, int to) {
+    if (first <= from && to <= end) return;
+    const int all = a.out_h * a.out_w;
+    first = from, end = from + most < all ? from + most : all;
+    a.kernel_h == 3 ? copy<3>(image.pitch, row) : copy<5>(image.pitch, row);
+  }
+  /// The number of rows and what does not change are known to the compiler, or this takes longer than it saves.
+  template <int Rows>
+  void copy(ptrdiff_t pitch, ptrdiff_t row_length) {
+    Windows<In> source(a, image.data, pitch, first);
+    In* target = windows;
+    for (int left = end - first; left > 0; --left, source.next()) {
+      const In* x = source.x;
+#pragma GCC unroll 5
+      for (int y = 0; y < Rows; ++y, x += pitch, target += row_length) __builtin_memcpy(target, x, kRowBytes);
+    }
+  }
+  const In* at(int pixel) const { return windows + static_cast<ptrdiff_t>(pixel - first) * window; }
+};
 
 /// `start`: what the sums of the outputs begin as, readable up to a multiple of 16. The tiles are configured once and given
 /// back at the end, so that between steps the system has no kilobytes of registers to save.
-template <class T, template <int> class Result>
-void conv2d_tiles(const Conv2dArgs& a, const Io& io, const PaddedImage<T>& image, const typename T::Sum* start) {
+template <class T, class Result, class Source>
+void conv2d_tiles_from(const Conv2dArgs& a, const Io& io, Source& windows, ptrdiff_t pitch, const typename T::Sum* start) {
   const TileWalk walk = TileWalk::of<T>(a);
-  OutputBlock<T> block{0, static_cast<const typename T::Weight*>(a.weights), start};
+  const int tiles = a.out_h * walk.tiles;
+  alignas(64) typename T::Sum sums[kTileVectors * kTileRows * 16];
+  const auto* weights = static_cast<const typename T::Weight*>(a.weights);
   T::configure(tile_config(walk.pixels, walk.chunk / T::kGroup));
-  while (block.first < a.out_c) {
-    const int left = (a.out_c - block.first + 15) / 16, vectors = left < kTileVectors ? left : kTileVectors;
-    each_below<kTileVectors>([&]<int I>() {
-      constexpr int kVectors = I + 1;
-      if (vectors == kVectors) conv2d_tile_block<T, kVectors>(a, walk, image, block, Result<kVectors>(a, io, block.first));
-    });
-    block.first += vectors * 16;
-    block.weights += static_cast<ptrdiff_t>(a.kernel_h) * walk.groups * T::kGroup * vectors * 16;
+  for (int first = 0; first < a.out_c;) {
+    const int left = (a.out_c - first + 15) / 16, vectors = left < kTileVectors ? left : kTileVectors;
+    const int at_once = tiles_at_once(vectors) < tiles ? tiles_at_once(vectors) : tiles;
+    const SumTiles<T> sum = sum_function<T>(at_once, vectors);
+    const Result result(a, io, first, vectors);
+    for (int done = 0; done < tiles; done += at_once) {
+      const int tile = done + at_once <= tiles ? done : tiles - at_once;  // reaches back over what is already done
+      const int pixel[2] = {walk.first_pixel(a, tile), walk.first_pixel(a, tile + at_once - 1)};
+      windows.prepare(pixel[0], pixel[1] + walk.pixels);
+      const typename T::In* const x[2] = {windows.at(pixel[0]), windows.at(pixel[1])};
+      sum(walk, a.kernel_h, pitch, x, weights, start + first, sums);
+      for (int p = 0; p < at_once; ++p) result(sums + p * kTileRows * vectors * 16, walk.pixels, pixel[p]);
+    }
+    first += vectors * 16;
+    weights += static_cast<ptrdiff_t>(a.kernel_h) * walk.groups * T::kGroup * vectors * 16;
   }
   T::release();
+}
+
+template <class T, class Result>
+void conv2d_tiles(const Conv2dArgs& a, const Io& io, const PaddedImage<T>& image, const typename T::Sum* start) {
+  if (!GatheredWindows<T>::suit(a)) {
+    WindowsInPlace<T> windows{a, image};
+    return conv2d_tiles_from<T, Result>(a, io, windows, image.pitch, start);
+  }
+  GatheredWindows<T> windows(a, image);
+  Conv2dArgs gathered = side_by_side(a.out_h * a.out_w, windows.window, a.out_c);
+  gathered.weights = a.weights, gathered.real = a.real, gathered.integer = a.integer;
+  conv2d_tiles_from<T, Result>(gathered, io, windows, 0, start);
 }
 
 /// Reads the image where it is unless it needs padding.
@@ -214,22 +286,20 @@ void conv2d_tiles_s8(const Conv2dArgs& a, const Io& io) noexcept {
   if (a.pad_top | a.pad_bottom | a.pad_left | a.pad_right) image = padded_image<T>(a, read, io.scratch, end);
   auto* start = static_cast<int32_t*>(end);
   fill_starts<T>(read, a.integer, a.out_c, start);
-  conv2d_tiles<T, Results<V>::template Bytes>(a, io, image, start);
+  conv2d_tiles<T, ByteTiles<V>>(a, io, image, start);
 }
 
 template <class T, class V>
 void conv2d_tiles_bf16(const Conv2dArgs& a, const Io& io) noexcept {
   void* end;
   const PaddedImage<T> image = bf16_image<T>(a, io, end);
-  conv2d_tiles<T, Results<V>::template Real>(a, io, image, a.real.bias);
+  conv2d_tiles<T, RealTiles<V>>(a, io, image, a.real.bias);
 }
 
-/// A dense layer is a convolution of one cell over an image of one row, whose pixels are its rows.
+/// A dense layer is a convolution whose pixels are its rows.
 template <class T, class V>
 void dense_tiles_s8(const DenseArgs& a, const Io& io) noexcept {
-  Conv2dArgs pixels{};
-  pixels.in_h = pixels.out_h = pixels.kernel_h = pixels.kernel_w = pixels.stride_h = pixels.stride_w = 1;
-  pixels.in_w = pixels.out_w = a.rows, pixels.in_c = a.inputs, pixels.out_c = pixels.tensor_c = a.outputs;
+  Conv2dArgs pixels = side_by_side(a.rows, a.inputs, a.outputs);
   pixels.weights = a.weights, pixels.real = a.real, pixels.integer = a.integer;
   conv2d_tiles_s8<T, V>(pixels, io);
 }
