@@ -199,6 +199,7 @@ Plan::Plan(const Graph& graph, const PlanOptions& options)
                         .ways = std::move(made.ways),
                         .parts = std::move(made.parts),
                         .multiply_adds = work,
+                        .issued = made.issued > 0 ? made.issued : work,
                         .bytes = bytes});
     }
   }

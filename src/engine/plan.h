@@ -46,7 +46,8 @@ struct Step {
   Operand input[2];
   size_t output = 0;  // offset in the arena
   int64_t multiply_adds = 0;
-  size_t bytes = 0;  // weights and activations, each counted once
+  int64_t issued = 0;  // the same with the padding that the kernel's vectors or tiles multiply
+  size_t bytes = 0;    // weights and activations, each counted once
 };
 
 /// A tensor of the running network that can be looked at.

@@ -36,6 +36,7 @@ struct NodeCall {
   bool keeps_state = false;                 // the state lasts from run to run and begins as zeros
   size_t operand = 0;                       // the first of the node's inputs that are read from memory when it runs,
   int operands = 1;                         // and how many these are
+  int64_t issued = 0;                       // Step::issued, or 0: the node's multiply-adds
   size_t weight_bytes = 0;                  // of repacked weights, operand 1 of the node; 0: it is read as it is
   std::string_view way = {};                // which of the ways to compute it, where there are several
   std::vector<std::string_view> ways = {};  // all of them

@@ -234,6 +234,17 @@ IntegerResult from_output(int first, const IntegerResult& all) {
   return result;
 }
 
+int64_t positions(const Conv2dArgs& a) { return static_cast<int64_t>(a.out_h) * a.out_w; }
+int64_t positions(const DenseArgs& a) { return a.rows; }
+
+/// The multiply-adds of a share; see PackedKernel.
+template <class Args>
+int64_t issued(const PackedKernel<Args>& kernel, const Args& args, const WeightShape& share) {
+  if (kernel.issued != nullptr) return kernel.issued(args);
+  const auto whole = [](int64_t count, int64_t of) { return (count + of - 1) / of * of; };
+  return positions(args) * share.rows * whole(share.k, kernel.layout.group) * whole(share.outputs, kernel.layout.lanes);
+}
+
 /// Chooses among the kernels for the types of activations and weights, and fills the arguments that they share.
 template <class Args>
 NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*>& known,
@@ -267,6 +278,7 @@ NodeCall packed_call(const Site& s, const std::vector<const PackedKernels<Args>*
       made.weight_bytes += packed.size();
     }
     args.weights = kept;
+    made.issued += issued(kernel, args, {share.outputs, shape.rows, shape.k});
     made.parts.push_back({.call = Call<Args>{kernel.run, args}, .input = share.input, .output = share.output});
     made.scratch_bytes = std::max(made.scratch_bytes, share.scratch);
   }

@@ -147,8 +147,8 @@ std::vector<std::byte> nonzero_numbers(const TensorView& tensor, Random& random)
 
 }  // namespace
 
-std::vector<double> measure_steps_without_zeros(const Graph& graph, const Plan& plan, size_t runs) {
-  std::vector<double> best(plan.steps().size(), std::numeric_limits<double>::infinity());
+std::vector<StepTime> measure_steps_without_zeros(const Graph& graph, const Plan& plan, size_t runs) {
+  std::vector<StepTime> best(plan.steps().size(), {std::numeric_limits<double>::infinity(), 0});
   size_t most = 1;
   for (const Step& step : plan.steps()) most = std::max(most, step.ways.size());
   for (size_t way = 0; way < most; ++way) {
@@ -168,7 +168,8 @@ std::vector<double> measure_steps_without_zeros(const Graph& graph, const Plan& 
         std::ranges::copy(numbers[s], session.bytes(*operands[s]).begin());
         times[s].push_back(ms_of([&] { session.run_step(s); }));
       }
-    for (size_t s = 0; s < best.size(); ++s) best[s] = std::min(best[s], quantile(times[s], .5));
+    for (size_t s = 0; s < best.size(); ++s)
+      if (const double ms = quantile(times[s], .5); ms < best[s].ms) best[s] = {ms, candidate.steps()[s].issued};
   }
   return best;
 }

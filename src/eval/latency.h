@@ -41,9 +41,13 @@ CameraLatency measure_camera_latency(const Plan& plan, const Preprocessing& prep
 /// Median time of each step in ms, measured in whole runs.
 std::vector<double> measure_steps(const Plan& plan, const std::vector<std::vector<std::byte>>& inputs, size_t runs);
 
+struct StepTime {
+  double ms;
+  int64_t issued;  // Step::issued of the way that was the fastest
+};
 /// The same when no number of a step's first operand is zero, so that nothing can be left out, with the way that is the fastest
 /// then.
-std::vector<double> measure_steps_without_zeros(const Graph& graph, const Plan& plan, size_t runs);
+std::vector<StepTime> measure_steps_without_zeros(const Graph& graph, const Plan& plan, size_t runs);
 
 /// For each step of the graph's plan the share (0 … 1) of its first operand's elements that are zero (integers: the zero
 /// point), over all inputs. Dense kernels may leave out the weights of those.

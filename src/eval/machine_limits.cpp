@@ -50,12 +50,12 @@ MachineLimits measure_limits(const Plan& plan) {
   return limits;
 }
 
-double limit_ms(const Step& step, const MachineLimits& limits) {
+double limit_ms(const Step& step, int64_t multiply_adds, const MachineLimits& limits) {
   const bool integer =
       step.kernel.find("_s8") != std::string_view::npos || step.kernel.ends_with("_s16") || step.kernel.ends_with("_hybrid");
   const bool reduced = step.kernel.ends_with("_bf16") && limits.reduced_gmacs > 0;  // the reference has no such loop
   const double gmacs = integer ? limits.integer_gmacs : reduced ? limits.reduced_gmacs : limits.real_gmacs;
-  const double compute = static_cast<double>(step.multiply_adds) / gmacs;
+  const double compute = static_cast<double>(multiply_adds) / gmacs;
   const double memory = static_cast<double>(step.bytes) / limits.read_gbytes;
   return std::max(compute, memory) / 1e6;
 }

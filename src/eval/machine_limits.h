@@ -14,7 +14,8 @@ struct MachineLimits {
 /// Measures for some tens of milliseconds with the plan's own instruction set.
 MachineLimits measure_limits(const Plan& plan);
 
-/// The least time of a step: its multiply-adds at full rate or its bytes at full bandwidth, whichever is longer.
-double limit_ms(const Step& step, const MachineLimits& limits);
+/// The least time of a step: `multiply_adds` (its own or those issued) at full rate or its bytes at full bandwidth, whichever
+/// is longer.
+double limit_ms(const Step& step, int64_t multiply_adds, const MachineLimits& limits);
 
 }  // namespace slimpilot

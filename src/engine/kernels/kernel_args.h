@@ -120,11 +120,13 @@ struct Call {
   Args args;
 };
 
-/// A kernel that multiplies with packed weights.
+/// A kernel that multiplies with packed weights. `issued` counts the multiply-adds that its instructions do, padding included;
+/// null: those of whole groups and vectors, as the layout says.
 template <class Args>
 struct PackedKernel {
   PackedLayout layout;
   KernelFunction<Args> run;
+  int64_t (*issued)(const Args&) noexcept = nullptr;
 };
 
 /// One way to compute an op, by the types of activations and weights: f32 (f32, f32), f16 (f32, f16), bf16 (f32 rounded on the

@@ -265,6 +265,14 @@ void conv2d_tiles_from(const Conv2dArgs& a, const Io& io, Source& windows, ptrdi
   T::release();
 }
 
+/// The layer whose windows are gathered.
+template <class T>
+Conv2dArgs gathered(const Conv2dArgs& a) {
+  Conv2dArgs result = side_by_side(a.out_h * a.out_w, a.kernel_h * GatheredWindows<T>::row_of(a), a.out_c);
+  result.weights = a.weights, result.real = a.real, result.integer = a.integer;
+  return result;
+}
+
 template <class T, class Result>
 void conv2d_tiles(const Conv2dArgs& a, const Io& io, const PaddedImage<T>& image, const typename T::Sum* start) {
   if (!GatheredWindows<T>::suit(a)) {
@@ -272,9 +280,16 @@ void conv2d_tiles(const Conv2dArgs& a, const Io& io, const PaddedImage<T>& image
     return conv2d_tiles_from<T, Result>(a, io, windows, image.pitch, start);
   }
   GatheredWindows<T> windows(a, image);
-  Conv2dArgs gathered = side_by_side(a.out_h * a.out_w, windows.window, a.out_c);
-  gathered.weights = a.weights, gathered.real = a.real, gathered.integer = a.integer;
-  conv2d_tiles_from<T, Result>(gathered, io, windows, 0, start);
+  conv2d_tiles_from<T, Result>(gathered<T>(a), io, windows, 0, start);
+}
+
+/// A tile is multiplied as long whatever is in it.
+template <class T>
+int64_t conv2d_tiles_issued(const Conv2dArgs& layer) noexcept {
+  const Conv2dArgs a = GatheredWindows<T>::suit(layer) ? gathered<T>(layer) : layer;
+  const TileWalk walk = TileWalk::of<T>(a);
+  const int64_t tiles = static_cast<int64_t>(a.out_h) * walk.tiles * ((a.out_c + 15) / 16) * a.kernel_h * walk.chunks;
+  return tiles * kTileRows * 16 * kTileRows * T::kGroup;
 }
 
 /// Reads the image where it is unless it needs padding.
@@ -297,21 +312,28 @@ void conv2d_tiles_bf16(const Conv2dArgs& a, const Io& io) noexcept {
 }
 
 /// A dense layer is a convolution whose pixels are its rows.
-template <class T, class V>
-void dense_tiles_s8(const DenseArgs& a, const Io& io) noexcept {
+inline Conv2dArgs convolution_of(const DenseArgs& a) {
   Conv2dArgs pixels = side_by_side(a.rows, a.inputs, a.outputs);
   pixels.weights = a.weights, pixels.real = a.real, pixels.integer = a.integer;
-  conv2d_tiles_s8<T, V>(pixels, io);
+  return pixels;
+}
+template <class T, class V>
+void dense_tiles_s8(const DenseArgs& a, const Io& io) noexcept {
+  conv2d_tiles_s8<T, V>(convolution_of(a), io);
+}
+template <class T>
+int64_t dense_tiles_issued(const DenseArgs& a) noexcept {
+  return conv2d_tiles_issued<T>(convolution_of(a));
 }
 
 template <class T>
 constexpr PackedLayout kTileLayout{16, kTileVectors * 16, T::kGroup};
 template <class T, class V>
-constexpr PackedKernel<Conv2dArgs> kConv2dTilesS8{kTileLayout<T>, conv2d_tiles_s8<T, V>};
+constexpr PackedKernel<Conv2dArgs> kConv2dTilesS8{kTileLayout<T>, conv2d_tiles_s8<T, V>, conv2d_tiles_issued<T>};
 template <class T, class V>
-constexpr PackedKernel<Conv2dArgs> kConv2dTilesBf16{kTileLayout<T>, conv2d_tiles_bf16<T, V>};
+constexpr PackedKernel<Conv2dArgs> kConv2dTilesBf16{kTileLayout<T>, conv2d_tiles_bf16<T, V>, conv2d_tiles_issued<T>};
 template <class T, class V>
-constexpr PackedKernel<DenseArgs> kDenseTilesS8{kTileLayout<T>, dense_tiles_s8<T, V>};
+constexpr PackedKernel<DenseArgs> kDenseTilesS8{kTileLayout<T>, dense_tiles_s8<T, V>, dense_tiles_issued<T>};
 
 }  // namespace
 }  // namespace slimpilot
