@@ -198,7 +198,8 @@ struct WindowsInPlace {
 };
 
 /// Three or five rows of a window that fill a quarter of a tile's or less, as those of a camera's three channels, are copied,
-/// so that all rows of the window are one: some hundred windows at a time.
+/// so that all rows of the window are one: some hundred windows at a time. Of bytes alone, whose sums are the same in any
+/// order.
 template <class T>
 struct GatheredWindows {
   using In = typename T::In;
@@ -207,15 +208,14 @@ struct GatheredWindows {
   const PaddedImage<T>& image;
   int row, window, most;   // numbers, numbers, windows
   int first = 0, end = 0;  // windows that are here
-  alignas(64) In windows[(kBytes + kRowBytes) / sizeof(In)];
+  alignas(64) In windows[kBytes + kRowBytes];
 
   GatheredWindows(const Conv2dArgs& layer, const PaddedImage<T>& of)
       : a(layer), image(of), row(row_of(layer)), window(layer.kernel_h * row), most(most_of(layer)) {}
   static int row_of(const Conv2dArgs& a) { return TileWalk::of<T>(a).groups * T::kGroup; }
-  static int most_of(const Conv2dArgs& a) { return kBytes / (a.kernel_h * row_of(a) * static_cast<int>(sizeof(In))); }
+  static int most_of(const Conv2dArgs& a) { return kBytes / (a.kernel_h * row_of(a)); }
   static bool suit(const Conv2dArgs& a) {
-    return (a.kernel_h == 3 || a.kernel_h == 5) && row_of(a) * static_cast<int>(sizeof(In)) <= kRowBytes &&
-           most_of(a) >= 4 * kTileRows;
+    return sizeof(In) == 1 && (a.kernel_h == 3 || a.kernel_h == 5) && row_of(a) <= kRowBytes;
   }
   void prepare(int from, int to) {
     if (first <= from && to <= end) return;
