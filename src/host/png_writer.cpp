@@ -3,6 +3,7 @@
 // by libdeflate. Chunks as in RFC 2083.
 #include <libdeflate.h>
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -34,7 +35,12 @@ std::vector<uint8_t> filtered_rows(const Image& image) {
     const uint8_t* pixels = &image.pixels[y * row];
     uint8_t* target = &rows[y * (row + 1)];
     *target++ = y == 0 ? 0 : 2;
-    for (size_t x = 0; x < row; ++x) target[x] = static_cast<uint8_t>(y == 0 ? pixels[x] : pixels[x] - pixels[x - row]);
+    if (y == 0) {
+      std::copy_n(pixels, row, target);
+    } else {
+      const uint8_t* above = pixels - row;
+      for (size_t x = 0; x < row; ++x) target[x] = static_cast<uint8_t>(pixels[x] - above[x]);
+    }
   }
   return rows;
 }
