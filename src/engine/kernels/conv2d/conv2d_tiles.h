@@ -177,10 +177,12 @@ struct ByteTiles {
 };
 
 /// `pixels` windows of `numbers` each, side by side, are an image of one row under a layer of one cell.
-inline Conv2dArgs side_by_side(int pixels, int numbers, int outputs) {
+template <class Args>
+Conv2dArgs side_by_side(const Args& layer, int pixels, int numbers, int outputs) {
   Conv2dArgs a{};
   a.in_h = a.out_h = a.kernel_h = a.kernel_w = a.stride_h = a.stride_w = 1;
   a.in_w = a.out_w = pixels, a.in_c = numbers, a.out_c = a.tensor_c = outputs;
+  a.weights = layer.weights, a.real = layer.real, a.integer = layer.integer;
   return a;
 }
 
@@ -268,9 +270,7 @@ void conv2d_tiles_from(const Conv2dArgs& a, const Io& io, Source& windows, ptrdi
 /// The layer whose windows are gathered.
 template <class T>
 Conv2dArgs gathered(const Conv2dArgs& a) {
-  Conv2dArgs result = side_by_side(a.out_h * a.out_w, a.kernel_h * GatheredWindows<T>::row_of(a), a.out_c);
-  result.weights = a.weights, result.real = a.real, result.integer = a.integer;
-  return result;
+  return side_by_side(a, a.out_h * a.out_w, a.kernel_h * GatheredWindows<T>::row_of(a), a.out_c);
 }
 
 template <class T, class Result>
@@ -312,11 +312,7 @@ void conv2d_tiles_bf16(const Conv2dArgs& a, const Io& io) noexcept {
 }
 
 /// A dense layer is a convolution whose pixels are its rows.
-inline Conv2dArgs convolution_of(const DenseArgs& a) {
-  Conv2dArgs pixels = side_by_side(a.rows, a.inputs, a.outputs);
-  pixels.weights = a.weights, pixels.real = a.real, pixels.integer = a.integer;
-  return pixels;
-}
+inline Conv2dArgs convolution_of(const DenseArgs& a) { return side_by_side(a, a.rows, a.inputs, a.outputs); }
 template <class T, class V>
 void dense_tiles_s8(const DenseArgs& a, const Io& io) noexcept {
   conv2d_tiles_s8<T, V>(convolution_of(a), io);

@@ -79,6 +79,14 @@ TEST(Conv2dTiles, EqualTheReferenceAtAwkwardSizes) {
   compare(conv_args(8, 30, 24, 36, 5, 2, Padding::same));
 }
 
+/// More windows than are gathered at a time, in a number that tiles do not divide.
+TEST(Conv2dTiles, EqualTheReferenceWhereWindowsAreGathered) {
+  compare(conv_args(23, 63, 3, 24, 5, 2, Padding::valid));
+  compare(conv_args(23, 41, 3, 8, 3, 1, Padding::same));
+  compare(conv_args(20, 67, 1, 70, 3, 1, Padding::valid), false, 4);  // gathered for each of two blocks
+  compare(conv_args(7, 9, 2, 20, 5, 2, Padding::valid));              // fewer than a tile
+}
+
 TEST(Conv2dTiles, EqualTheReferenceAtExtremeValues) {
   compare(conv_args(7, 9, 64, 20, 3, 1, Padding::same), true);
   compare(conv_args(9, 9, 3, 33, 5, 2, Padding::valid), true);
