@@ -208,22 +208,21 @@ struct GatheredWindows {
   static constexpr int kRowBytes = 16, kBytes = 16384;
   const Conv2dArgs& a;
   const PaddedImage<T>& image;
-  int row, window, most;   // numbers, numbers, windows
+  int window;              // numbers
   int first = 0, end = 0;  // windows that are here
   alignas(64) In windows[kBytes + kRowBytes];
 
-  GatheredWindows(const Conv2dArgs& layer, const PaddedImage<T>& of)
-      : a(layer), image(of), row(row_of(layer)), window(layer.kernel_h * row), most(most_of(layer)) {}
+  GatheredWindows(const Conv2dArgs& layer, const PaddedImage<T>& of) : a(layer), image(of), window(window_of(layer)) {}
   static int row_of(const Conv2dArgs& a) { return TileWalk::of<T>(a).groups * T::kGroup; }
-  static int most_of(const Conv2dArgs& a) { return kBytes / (a.kernel_h * row_of(a)); }
+  static int window_of(const Conv2dArgs& a) { return a.kernel_h * row_of(a); }
   static bool suit(const Conv2dArgs& a) {
     return sizeof(In) == 1 && (a.kernel_h == 3 || a.kernel_h == 5) && row_of(a) <= kRowBytes;
   }
   void prepare(int from, int to) {
     if (first <= from && to <= end) return;
-    const int all = a.out_h * a.out_w;
+    const int all = a.out_h * a.out_w, most = kBytes / window;
     first = from, end = from + most < all ? from + most : all;
-    a.kernel_h == 3 ? copy<3>(image.pitch, row) : copy<5>(image.pitch, row);
+    a.kernel_h == 3 ? copy<3>(image.pitch, window / 3) : copy<5>(image.pitch, window / 5);
   }
   /// The number of rows and what does not change are known to the compiler, or this takes longer than it saves.
   template <int Rows>
@@ -270,7 +269,7 @@ void conv2d_tiles_from(const Conv2dArgs& a, const Io& io, Source& windows, ptrdi
 /// The layer whose windows are gathered.
 template <class T>
 Conv2dArgs gathered(const Conv2dArgs& a) {
-  return side_by_side(a, a.out_h * a.out_w, a.kernel_h * GatheredWindows<T>::row_of(a), a.out_c);
+  return side_by_side(a, a.out_h * a.out_w, GatheredWindows<T>::window_of(a), a.out_c);
 }
 
 template <class T, class Result>
